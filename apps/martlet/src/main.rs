@@ -1,0 +1,2 @@
+//! The `martlet` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Shards: publish, subscribe, retain, will, share, expire, take over.

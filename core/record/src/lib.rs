@@ -1,0 +1,1 @@
+//! The facts that survive a crash, and the journal that keeps them.

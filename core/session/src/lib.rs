@@ -1,0 +1,1 @@
+//! The two protocol state machines: Connection and Session.

@@ -1,0 +1,1 @@
+//! Topic Names, Topic Filters, and the two maps that join them.

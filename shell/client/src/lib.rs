@@ -1,0 +1,1 @@
+//! An MQTT client for the command line, bridges and tests.

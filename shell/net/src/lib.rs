@@ -1,0 +1,1 @@
+//! Listeners and connections: bytes to Packets and back.

@@ -1,0 +1,1 @@
+//! Scripted conversations checked against the specification, by packet.

@@ -1,0 +1,1 @@
+//! A real broker in the test process, scripted clients, restarts.

@@ -1,0 +1,1 @@
+//! Hostile peers, vanishing peers and storms, run against a whole broker.
