@@ -1,5 +1,5 @@
-//! Why a Topic Name or Topic Filter was refused. Each text says what is wrong and how to put it right, for it may
-//! reach the Client as a Reason String.
+//! Why a Topic Name or Topic Filter was refused. Each text says what is wrong and how to put it right, for it
+//! may reach the Client as a Reason String.
 
 /// Why a Topic Name or Topic Filter was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum Error {
     MisplacedWildcard(char),
     /// An empty ShareName, or one with a character it must not have. [MQTT-4.8.2-1] [MQTT-4.8.2-2]
     #[error(
-        "the ShareName is empty or contains '/', '+', '#' or U+0000; write $share/NAME/FILTER with another name"
+        "the ShareName is empty or has '/', '+', '#' or U+0000; write $share/NAME/FILTER, NAME without them"
     )]
     BadShareName,
     /// `$share/NAME` or `$queue` with no Topic Filter after it. [MQTT-4.8.2-2]

@@ -1,5 +1,5 @@
-//! Topic Filters to values, searched by the Topic Name of a Message. Most filters have no wildcard and can match one
-//! name only, so they stand in a hash table; the others form a trie.
+//! Topic Filters to values, searched by the Topic Name of a Message. Most filters have no wildcard and can
+//! match one name only, so they stand in a hash table; the others form a trie.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -76,7 +76,8 @@ impl<V> FilterMap<V> {
         self.wildcard.for_each_filter_matching(name, found);
     }
 
-    /// All filters with their values, in no set order. Filters with wildcards are spelled anew, the others borrowed.
+    /// All filters with their values, in no set order. Filters with wildcards are spelled anew, the others
+    /// borrowed.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, TopicFilter>, &V)> {
         let exact = self.exact.iter().map(|(filter, value)| (Cow::Borrowed(filter), value));
         let wildcard = self.wildcard.iter();

@@ -1,5 +1,5 @@
-//! The texts of levels, each kept once however many nodes use it. Whoever takes a key by `keep` gives it back by
-//! `release`; a text nobody uses is gone.
+//! The texts of levels, each kept once however many nodes use it. Whoever takes a key by `keep` gives it back
+//! by `release`; a text nobody uses is gone.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;

@@ -46,8 +46,8 @@ impl<V> NameMap<V> {
         self.names.remove(name.as_str())
     }
 
-    /// Calls `found` with every name that `filter` matches, and its value. The order is that of first insertion within
-    /// a level and does not depend on the seed.
+    /// Calls `found` with every name that `filter` matches, and its value. The order is that of first
+    /// insertion within a level and does not depend on the seed.
     pub fn for_each_match<'s>(&'s self, filter: &TopicFilter, found: impl FnMut(&str, &'s V)) {
         self.names.for_each_name_matching(filter, found);
     }

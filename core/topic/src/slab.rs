@@ -1,5 +1,5 @@
-//! Values in one block of memory, named by keys of four bytes. A key stays good until its value is removed, and a
-//! freed place is the first to be used again.
+//! Values in one block of memory, named by keys of four bytes. A key stays good until its value is removed,
+//! and a freed place is the first to be used again.
 
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -58,7 +58,8 @@ impl<T> IndexMut<Key<T>> for Slab<T> {
     }
 }
 
-/// Names a value in the `Slab<T>` that gave the key out. It counts from one so that `Option<Key<T>>` has four bytes.
+/// Names a value in the `Slab<T>` that gave the key out. It counts from one so that `Option<Key<T>>` has four
+/// bytes.
 pub(crate) struct Key<T> {
     number: NonZeroU32,
     of: PhantomData<fn() -> T>,

@@ -1,5 +1,5 @@
-//! What a SUBSCRIBE names: a Topic Filter, alone or shared. Printing a value gives back what the Client wrote, and
-//! parsing that gives back the value.
+//! What a SUBSCRIBE names: a Topic Filter, alone or shared. Printing a value gives back what the Client
+//! wrote, and parsing that gives back the value.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::{Error, Limits, TopicFilter};
 const SHARE: &str = "$share";
 const QUEUE: &str = "$queue";
 
-/// What a SUBSCRIBE names: a plain filter, `$share/GROUP/FILTER` (§4.8.2), or `$queue/FILTER`, which other brokers
-/// offer as a group that needs no name.
+/// What a SUBSCRIBE names: a plain filter, `$share/GROUP/FILTER` (§4.8.2), or `$queue/FILTER`, which other
+/// brokers offer as a group that needs no name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionFilter {
     /// The group that shares the Subscription, if one does.
@@ -21,8 +21,8 @@ pub struct SubscriptionFilter {
 }
 
 impl SubscriptionFilter {
-    /// Takes the Topic Filter of a SUBSCRIBE or UNSUBSCRIBE apart. The limit on bytes holds for all of `text`, the one
-    /// on levels for the filter that is left.
+    /// Takes the Topic Filter of a SUBSCRIBE or UNSUBSCRIBE apart. The limit on bytes holds for all of
+    /// `text`, the one on levels for the filter that is left.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, Error> {
         limits.check_text(text)?;
         let (share, filter) = split_share(text)?;
@@ -61,11 +61,11 @@ fn split_share(text: &str) -> Result<(Option<ShareName>, &str), Error> {
     }
 }
 
-/// The name of a group of Shared Subscriptions: at least one character [MQTT-4.8.2-1], none of them `/`, `+` or `#`
-/// [MQTT-4.8.2-2].
+/// The name of a group of Shared Subscriptions: at least one character [MQTT-4.8.2-1], none of them `/`, `+`
+/// or `#` [MQTT-4.8.2-2].
 ///
-/// The group behind `$queue/FILTER` prints as `$queue` and still differs from `$share/$queue/FILTER`, which any Client
-/// may have chosen: compare values, not their text.
+/// The group behind `$queue/FILTER` prints as `$queue` and still differs from `$share/$queue/FILTER`, which
+/// any Client may have chosen: compare values, not their text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShareName(Box<str>); // Empty for `$queue`: no Client can spell that.
 

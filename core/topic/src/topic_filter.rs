@@ -1,5 +1,5 @@
-//! Topic Filters, and the definition of what they match. The maps are faster; this is the truth they are tested
-//! against.
+//! Topic Filters, and the definition of what they match. The maps are faster; this is the truth they are
+//! tested against.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -65,7 +65,7 @@ mod tests {
     /// [MQTT-4.7.3-4]
     #[test]
     fn names_are_kept_byte_for_byte() {
-        for text in ["Accounts payable", "/", "//a//", "A", "é", "e\u{301}", "\u{feff}a", " a ", "$share/g/a"]
+        for text in ["Accounts payable", "/", "//a//", "A", "é", "e\u{301}", "\u{feff}a", " a ", "$share/a"]
         {
             assert_eq!(name(text).expect("a valid name").as_str(), text);
         }

@@ -1,9 +1,9 @@
-//! A trie whose edges are levels, for topics of either kind: filters searched by a name ([`by_name`]) or names
-//! searched by a filter ([`by_filter`]).
+//! A trie whose edges are levels, for topics of either kind: filters searched by a name ([`by_name`]) or
+//! names searched by a filter ([`by_filter`]).
 //!
-//! The one rule: every node but the root leads to a value, so removing the last topic of a branch removes the branch.
-//! Nodes are 24 bytes in one block and refer to each other by number; one hash table finds a child by its parent and
-//! level, and the children of a node form a list, wildcards first.
+//! The one rule: every node but the root leads to a value, so removing the last topic of a branch removes the
+//! branch. Nodes are 24 bytes in one block and refer to each other by number; one hash table finds a child by
+//! its parent and level, and the children of a node form a list, wildcards first.
 
 mod by_filter;
 mod by_name;
@@ -18,6 +18,7 @@ use crate::slab::{Key, Slab};
 pub(crate) struct Trie<V> {
     levels: Levels,
     nodes: Slab<Node<V>>,
+    /// Every child but the first of its parent: most nodes have just one.
     edges: HashTable<NodeKey<V>>,
     values: Slab<V>,
     state: FixedState,
@@ -117,6 +118,12 @@ impl<V> Trie<V> {
     }
 
     fn child(&self, parent: NodeKey<V>, level: LevelKey) -> Option<NodeKey<V>> {
+        let first = self.nodes[parent].first_child?;
+        match &self.nodes[first] {
+            node if node.level == level => return Some(first),
+            node if node.next.is_none() => return None,
+            _ => {}
+        }
         let same = |&key: &NodeKey<V>| {
             let node = &self.nodes[key];
             node.parent == parent && node.level == level
@@ -128,10 +135,6 @@ impl<V> Trie<V> {
         let level = self.levels.keep(text);
         let node = self.nodes.insert(Node::new(parent, level, Self::ROOT));
         self.link(node);
-        let Self { nodes, edges, state, .. } = self;
-        edges.insert_unique(edge_hash(state, parent, level), node, |&key| {
-            edge_hash(state, nodes[key].parent, nodes[key].level)
-        });
         node
     }
 
@@ -140,8 +143,6 @@ impl<V> Trie<V> {
         while key != Self::ROOT && self.nodes[key].value.is_none() && self.nodes[key].first_child.is_none() {
             self.unlink(key);
             let Node { parent, level, .. } = self.nodes.remove(key);
-            let edge = self.edges.find_entry(edge_hash(&self.state, parent, level), |&other| other == key);
-            edge.ok().expect("every node has its edge").remove();
             self.levels.release(level);
             key = parent;
         }
@@ -161,24 +162,40 @@ impl<V> Trie<V> {
         if self.nodes[node].is_wildcard() {
             self.nodes[node].next = Some(first);
             self.nodes[parent].first_child = Some(node);
+            self.add_edge(first);
         } else {
             // The new node is the last one, which is what the first one's `previous` now says.
             self.nodes[last].next = Some(node);
+            self.add_edge(node);
         }
     }
 
     /// Takes `node` out of the children of its parent.
     fn unlink(&mut self, node: NodeKey<V>) {
         let Node { parent, previous, next, .. } = self.nodes[node];
-        let first = self.nodes[parent].first_child.expect("a parent of this node");
+        let first = self.nodes[parent].first_child.expect("a parent has at least this child");
         if first == node {
             self.nodes[parent].first_child = next;
+            next.into_iter().for_each(|next| self.remove_edge(next));
         } else {
             self.nodes[previous].next = next;
+            self.remove_edge(node);
         }
         // Whoever follows, or the first for a node that was last, has a new one before it.
         let follower = next.unwrap_or(first);
         self.nodes[follower].previous = previous;
+    }
+
+    fn add_edge(&mut self, node: NodeKey<V>) {
+        let Self { nodes, edges, state, .. } = self;
+        let hash = |&key: &NodeKey<V>| edge_hash(state, nodes[key].parent, nodes[key].level);
+        edges.insert_unique(hash(&node), node, hash);
+    }
+
+    fn remove_edge(&mut self, node: NodeKey<V>) {
+        let hash = edge_hash(&self.state, self.nodes[node].parent, self.nodes[node].level);
+        let edge = self.edges.find_entry(hash, |&other| other == node);
+        edge.ok().expect("every child but the first has an edge").remove();
     }
 
     /// Spells the topic that ends at `node`.
@@ -220,17 +237,21 @@ mod tests {
     use super::*;
 
     impl<V> Trie<V> {
-        /// Nodes, edges and children reached through the lists, the root aside.
-        fn counts(&self) -> [usize; 3] {
-            let mut listed = 0;
+        /// Nodes without the root, and children that can be found, counted while all is as it should be.
+        fn counts(&self) -> [usize; 2] {
+            let (mut listed, mut edges) = (0, 0);
             for node in self.nodes.iter() {
                 let mut child = node.first_child;
                 while let Some(key) = child {
+                    let node = &self.nodes[key];
+                    assert!(self.child(node.parent, node.level) == Some(key));
                     listed += 1;
-                    child = self.nodes[key].next;
+                    edges += usize::from(node.next.is_some());
+                    child = node.next;
                 }
             }
-            [self.nodes.len() - 1, self.edges.len(), listed]
+            assert_eq!(self.edges.len(), edges);
+            [self.nodes.len() - 1, listed]
         }
     }
 
@@ -245,15 +266,15 @@ mod tests {
         for topic in ["a/b/c", "a/b/d", "a/+", "a"] {
             trie.insert(topic, topic);
         }
-        assert_eq!(trie.counts(), [5; 3]);
+        assert_eq!(trie.counts(), [5; 2]);
         assert_eq!(trie.remove("a/b"), None);
         assert_eq!(trie.remove("a/b/c"), Some("a/b/c"));
-        assert_eq!(trie.counts(), [4; 3]);
+        assert_eq!(trie.counts(), [4; 2]);
         assert_eq!(trie.remove("a"), Some("a"));
-        assert_eq!(trie.counts(), [4; 3]);
+        assert_eq!(trie.counts(), [4; 2]);
         assert_eq!(trie.remove("a/b/d"), Some("a/b/d"));
         assert_eq!(trie.remove("a/+"), Some("a/+"));
-        assert_eq!((trie.counts(), trie.len()), ([0; 3], 0));
+        assert_eq!((trie.counts(), trie.len()), ([0; 2], 0));
         assert!(trie.levels.find("a").is_none());
     }
 
@@ -269,10 +290,10 @@ mod tests {
                 trie.remove(topics[first]);
                 trie.remove(topics[second]);
                 let left = trie.len();
-                assert_eq!(trie.counts(), [left; 3]);
+                assert_eq!(trie.counts(), [left; 2]);
                 trie.insert(topics[first], ());
                 trie.insert("z", ());
-                assert_eq!(trie.counts(), [trie.len(); 3]);
+                assert_eq!(trie.counts(), [trie.len(); 2]);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The maps against the slow, obvious oracle: one [`TopicFilter::matches`] after the other. Few different levels make
-//! topics meet; every step is checked, so that a search sees maps half filled and half emptied.
+//! The maps against the slow, obvious oracle: one [`TopicFilter::matches`] after the other. Few different
+//! levels make topics meet; every step is checked, so that a search sees maps half filled and half emptied.
 
 use std::collections::BTreeMap;
 

@@ -34,7 +34,8 @@ fn filters_of_every_depth_match_once_each() {
     assert!(map.is_empty());
 }
 
-/// With a wildcard or a literal at each of 14 levels a name matches all 16,384 filters; it visits each node once.
+/// With a wildcard or a literal at each of 14 levels a name matches all 16,384 filters; it visits each node
+/// once.
 #[test]
 fn every_mixture_of_wildcards_is_found_once() {
     let mut map = FilterMap::new(1);

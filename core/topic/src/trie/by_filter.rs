@@ -1,5 +1,5 @@
-//! A trie of Topic Names, searched by a Topic Filter. Each node is visited at most once; a filter without wildcards,
-//! or with a level that no name has, costs one step per level.
+//! A trie of Topic Names, searched by a Topic Filter. Each node is visited at most once; a filter without
+//! wildcards, or with a level that no name has, costs one step per level.
 
 use smallvec::SmallVec;
 
@@ -8,8 +8,8 @@ use crate::TopicFilter;
 use crate::levels::{LevelKey, Levels};
 
 impl<V> Trie<V> {
-    /// Calls `found` with every name here that `filter` matches, and its value. The children of a node come in the
-    /// order in which they were added.
+    /// Calls `found` with every name here that `filter` matches, and its value. The children of a node come
+    /// in the order in which they were added.
     pub(crate) fn for_each_name_matching<'s>(
         &'s self,
         filter: &TopicFilter,
@@ -63,8 +63,8 @@ struct Visit<V> {
     depth: usize,
     /// How many bytes they have.
     prefix: usize,
-    /// Whether the siblings after it are wanted as well. They are taken one by one, so that the list of open visits
-    /// grows with the levels of the names and not with their number.
+    /// Whether the siblings after it are wanted as well. They are taken one by one, so that the list of open
+    /// visits grows with the levels of the names and not with their number.
     siblings: bool,
 }
 

@@ -1,5 +1,5 @@
-//! A trie of Topic Filters, searched by a Topic Name. Each node is visited at most once, whatever the filters, so a
-//! search costs no more than the filters stored.
+//! A trie of Topic Filters, searched by a Topic Name. Each node is visited at most once, whatever the
+//! filters, so a search costs no more than the filters stored.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -32,18 +32,9 @@ impl<V> Trie<V> {
                 }
                 child = wildcard.next;
             }
-            if let (Some(first), Step::Known(level)) = (child, step) {
-                open.extend(self.literal(key, first, level).map(|child| (child, depth + 1)));
+            if let (Some(_), Step::Known(level)) = (child, step) {
+                open.extend(self.child(key, level).map(|child| (child, depth + 1)));
             }
-        }
-    }
-
-    /// The child of `parent` at `level`, given the first of its literal children: often there is only that one.
-    fn literal(&self, parent: NodeKey<V>, first: NodeKey<V>, level: LevelKey) -> Option<NodeKey<V>> {
-        match &self.nodes[first] {
-            node if node.level == level => Some(first),
-            node if node.next.is_none() => None,
-            _ => self.child(parent, level),
         }
     }
 }
