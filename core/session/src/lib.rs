@@ -1,1 +1,39 @@
-//! The two protocol state machines: Connection and Session.
+//! The two protocol state machines: [`Connection`] and [`Session`].
+//!
+//! What lives as long as a Network Connection is in the one, what survives it in the other. Both decide at once from
+//! what they hold: bytes they want sent lie in an [`Outgoing`], time is an argument, nothing waits.
+#![forbid(unsafe_code)]
+
+mod acknowledge;
+mod alias;
+mod auth;
+mod connection;
+mod handshake;
+mod inbound;
+mod keep_alive;
+mod message_copy;
+mod outbound;
+mod outgoing;
+mod publish;
+mod send;
+mod session;
+mod subscription;
+mod violation;
+mod will;
+
+pub use acknowledge::{Acknowledged, Received};
+pub use alias::{IncomingAliases, OutgoingAliases};
+pub use auth::{AuthStep, Authenticator, Exchange, encode_auth};
+pub use connection::{Connection, ConnectionId, PendingReply};
+pub use handshake::{ConnectRequest, Handshake, HandshakePolicy, Progress};
+pub use inbound::InboundIds;
+pub use keep_alive::{KeepAlive, Silence};
+pub use message_copy::{CopyState, MessageCopy};
+pub use outbound::{Outbound, Overflow, QueueLimits};
+pub use outgoing::Outgoing;
+pub use publish::{Inbound, PublishPolicy};
+pub use send::{Delivery, SendLimits, Sent};
+pub use session::Session;
+pub use subscription::{Subscription, Subscriptions};
+pub use violation::Violation;
+pub use will::Will;

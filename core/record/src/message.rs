@@ -1,0 +1,121 @@
+//! An Application Message: what a PUBLISH carries once accepted.
+
+use bytes::{Bytes, BytesMut};
+use martlet_packet::QoS;
+
+use crate::{SessionNumber, Time};
+
+/// A Message as it passes through: its bytes still lie where they arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRef<'a> {
+    /// Topic Name.
+    pub topic: &'a str,
+    /// MQTT 5 properties that are handed on unaltered, in the publisher's order [MQTT-3.3.2-17].
+    pub properties: &'a [u8],
+    /// Application data.
+    pub payload: &'a [u8],
+    /// Quality of Service it was published with.
+    pub qos: QoS,
+    /// RETAIN as the publisher set it.
+    pub retain: bool,
+    /// Who published it, for No Local.
+    pub publisher: SessionNumber,
+    /// When it expires [MQTT-3.3.2-5]; `None`: never.
+    pub expires: Option<Time>,
+    /// The version of the retained message it became; zero when it was not retained.
+    pub version: u64,
+}
+
+/// A Message that waits: one immutable block, shared by all who still need it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    block: Bytes,
+    topic_len: u16,
+    properties_len: u32,
+    /// Quality of Service it was published with.
+    pub qos: QoS,
+    /// RETAIN as the publisher set it.
+    pub retain: bool,
+    /// Who published it.
+    pub publisher: SessionNumber,
+    /// When it expires; `None`: never.
+    pub expires: Option<Time>,
+    /// The version of the retained message it became; zero when it was not retained.
+    pub version: u64,
+}
+
+impl MessageRef<'_> {
+    /// A copy that may wait, in one block.
+    pub fn to_message(&self) -> Message {
+        let mut block =
+            BytesMut::with_capacity(self.topic.len() + self.properties.len() + self.payload.len());
+        block.extend_from_slice(self.topic.as_bytes());
+        block.extend_from_slice(self.properties);
+        block.extend_from_slice(self.payload);
+        Message {
+            block: block.freeze(),
+            topic_len: u16::try_from(self.topic.len()).expect("a Topic Name fits two bytes of length"),
+            properties_len: u32::try_from(self.properties.len()).expect("properties fit a packet"),
+            qos: self.qos,
+            retain: self.retain,
+            publisher: self.publisher,
+            expires: self.expires,
+            version: self.version,
+        }
+    }
+
+    /// Has its time run out?
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+impl Message {
+    /// Borrowed, as the hot path takes it.
+    pub fn view(&self) -> MessageRef<'_> {
+        let (topic, rest) = self.block.split_at(usize::from(self.topic_len));
+        let (properties, payload) = rest.split_at(self.properties_len as usize);
+        MessageRef {
+            topic: std::str::from_utf8(topic).expect("it was a str when the block was made"),
+            properties,
+            payload,
+            qos: self.qos,
+            retain: self.retain,
+            publisher: self.publisher,
+            expires: self.expires,
+            version: self.version,
+        }
+    }
+
+    /// Topic Name.
+    pub fn topic(&self) -> &str {
+        self.view().topic
+    }
+
+    /// The payload by reference: whoever holds it keeps the whole block.
+    pub fn payload(&self) -> Bytes {
+        self.block.slice(usize::from(self.topic_len) + self.properties_len as usize..)
+    }
+
+    /// Bytes it is counted with against limits: its block and what holds it.
+    pub fn size(&self) -> usize {
+        self.block.len() + size_of::<Self>()
+    }
+
+    /// Has its time run out?
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.block == other.block
+            && self.topic_len == other.topic_len
+            && self.properties_len == other.properties_len
+            && (self.qos, self.retain, self.publisher) == (other.qos, other.retain, other.publisher)
+            && (self.expires, self.version) == (other.expires, other.version)
+    }
+}
+
+impl Eq for Message {}

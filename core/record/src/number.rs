@@ -1,0 +1,93 @@
+//! Names that are numbers.
+
+/// The logical shards of a node. Fixed: the home of a Session is computed from it.
+const SHARDS: u8 = 64;
+
+/// One of the node's 64 logical shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(u8);
+
+/// A Session that exists or existed; never used again, not even for the same Client Identifier.
+/// Zero is nobody's: the publisher of what the node itself publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SessionNumber(pub u64);
+
+/// The place of a copy in its Session's order, counted from zero. Its Packet Identifier follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Ordinal(pub u64);
+
+/// The place of a batch in its shard's order, counted from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct BatchNumber(pub u64);
+
+impl ShardId {
+    /// How many there are.
+    pub const COUNT: usize = SHARDS as usize;
+
+    /// The shard with this index.
+    ///
+    /// # Panics
+    /// When there is no such shard, which only a mistake of ours can ask for.
+    pub const fn new(index: u8) -> Self {
+        assert!(index < SHARDS);
+        Self(index)
+    }
+
+    /// Its place in a table of all shards.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// All of them, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..SHARDS).map(Self)
+    }
+
+    /// The home of a Client's Session: the one place that decides it. The hash must not depend on the process.
+    pub fn home_of(client_id: &str) -> Self {
+        // FNV-1a: short, stable for ever, and spread well enough over 64.
+        let hash = client_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let folded = (hash ^ (hash >> 32)) % u64::from(SHARDS);
+        Self(u8::try_from(folded).expect("below 64"))
+    }
+}
+
+impl SessionNumber {
+    /// The node itself, as a publisher.
+    pub const NODE: Self = Self(0);
+
+    /// The `count`-th Session (from one) that `shard` opened: unique on the node without asking anybody.
+    pub const fn of(shard: ShardId, count: u64) -> Self {
+        Self(count * SHARDS as u64 + shard.0 as u64)
+    }
+
+    /// How many Sessions its shard had opened, this one included.
+    pub const fn count(self) -> u64 {
+        self.0 / SHARDS as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_are_stable_and_spread() {
+        assert_eq!(ShardId::home_of("sensor-1"), ShardId::home_of("sensor-1"));
+        let mut sessions = [0_u32; ShardId::COUNT];
+        for client in 0..6400 {
+            sessions[ShardId::home_of(&format!("client-{client}")).index()] += 1;
+        }
+        assert!(sessions.iter().all(|&count| (50..=200).contains(&count)), "{sessions:?}");
+    }
+
+    #[test]
+    fn numbers_of_different_shards_never_meet() {
+        let (a, b) = (ShardId::new(0), ShardId::new(63));
+        assert_ne!(SessionNumber::of(a, 2), SessionNumber::of(b, 1));
+        assert_ne!(SessionNumber::of(a, 1), SessionNumber::NODE);
+        assert_eq!(SessionNumber::of(b, 7).count(), 7);
+    }
+}

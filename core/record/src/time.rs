@@ -1,0 +1,57 @@
+//! Time as the core sees it: a number it is given.
+
+use std::time::Duration;
+
+/// Milliseconds since the node started, on a clock that never jumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(u64);
+
+/// Seconds since 1970, as the machine believes: only for what must outlast a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WallTime(pub u64);
+
+/// The moment a step happens: both clocks, read once a turn by whoever owns them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// For deadlines.
+    pub time: Time,
+    /// For what a record must say.
+    pub wall: WallTime,
+}
+
+impl Time {
+    /// The moment the node started.
+    pub const START: Self = Self(0);
+
+    /// So many milliseconds after the start.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the start.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This moment and `seconds` more; the end of time if that is beyond it.
+    pub const fn after_seconds(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1000)))
+    }
+
+    /// This moment and `millis` more; the end of time if that is beyond it.
+    pub const fn after_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// How long ago `earlier` was; nothing if it lies ahead.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Now {
+    /// A moment of both clocks, as tests and simulations write it.
+    pub const fn at_millis(millis: u64) -> Self {
+        Self { time: Time(millis), wall: WallTime(millis / 1000) }
+    }
+}

@@ -1,0 +1,143 @@
+//! One Network Connection of one Session: what is forgotten when it ends.
+
+use std::collections::VecDeque;
+
+use martlet_packet::Version;
+use martlet_record::{BatchNumber, Time};
+
+use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases};
+
+/// Names a Network Connection of a runner; never confused with a later one in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId {
+    /// Its place in the runner's table.
+    pub slot: u32,
+    /// How many were in that place before it.
+    pub generation: u32,
+}
+
+/// The protocol state of a Network Connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Which Network Connection.
+    pub id: ConnectionId,
+    /// The version its CONNECT named.
+    pub version: Version,
+    /// CONNACK has left: until then it is sent nothing else [MQTT-3.2.0-1].
+    pub open: bool,
+    /// Keep Alive in force.
+    pub keep_alive: KeepAlive,
+    /// When it was last heard.
+    pub heard: Time,
+    /// The Client's Receive Maximum: how many QoS 1 and 2 Messages it takes at once [MQTT-3.3.4-7].
+    pub receive_maximum: u16,
+    /// The Client's Maximum Packet Size [MQTT-3.1.2-24].
+    pub maximum_packet_size: u32,
+    /// Reason Strings and User Properties may be sent on any packet [MQTT-3.1.2-29].
+    pub wants_problem_information: bool,
+    /// QoS 1 Messages from the Client whose PUBACK waits for a commit.
+    pub unacknowledged: u16,
+    aliases_in: Option<Box<IncomingAliases>>,
+    /// Topic Aliases towards the Client.
+    pub aliases_out: Option<Box<OutgoingAliases>>,
+    pending: Option<Box<VecDeque<PendingReply>>>,
+    /// The Authentication Method of its CONNECT and the exchange under way.
+    pub authentication: Option<Box<Authentication>>,
+}
+
+/// Enhanced authentication on an open Network Connection.
+#[derive(Debug)]
+pub struct Authentication {
+    /// The method of the CONNECT: no other is allowed later [MQTT-4.12.1-1].
+    pub method: Box<str>,
+    /// A re-authentication under way.
+    pub exchange: Option<Box<dyn Exchange>>,
+}
+
+/// Encoded packets that may leave once a batch is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingReply {
+    /// The batch they wait for.
+    pub after: BatchNumber,
+    /// What they say.
+    pub bytes: Vec<u8>,
+    /// One of them is a PUBACK of the Client's.
+    pub is_puback: bool,
+}
+
+impl Connection {
+    /// The state a CONNECT asks for.
+    pub fn new(id: ConnectionId, request: &ConnectRequest, keep_alive: u16, now: Time) -> Self {
+        let method = request.authentication_method.clone();
+        Self {
+            id,
+            version: request.version,
+            open: false,
+            keep_alive: KeepAlive(keep_alive),
+            heard: now,
+            receive_maximum: request.receive_maximum,
+            maximum_packet_size: request.maximum_packet_size,
+            wants_problem_information: request.wants_problem_information,
+            unacknowledged: 0,
+            aliases_in: None,
+            aliases_out: OutgoingAliases::new(request.topic_alias_maximum),
+            pending: None,
+            authentication: method.map(|method| Box::new(Authentication { method, exchange: None })),
+        }
+    }
+
+    /// Topic Aliases of the Client.
+    pub fn aliases_in(&mut self) -> &mut IncomingAliases {
+        self.aliases_in.get_or_insert_default()
+    }
+
+    /// Do replies wait for a commit?
+    pub fn has_pending(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| !pending.is_empty())
+    }
+
+    /// Sends a reply, behind those that still wait: replies leave in the order of what they answer.
+    pub fn reply(
+        &mut self,
+        outgoing: &mut Outgoing,
+        after: Option<BatchNumber>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let last = self.pending.as_ref().and_then(|pending| pending.back()).map(|reply| reply.after);
+        match after.max(last) {
+            None => encode(outgoing.buffer()),
+            Some(after) => {
+                let mut bytes = Vec::new();
+                encode(&mut bytes);
+                let reply = PendingReply { after, bytes, is_puback: false };
+                self.pending.get_or_insert_default().push_back(reply);
+            }
+        }
+    }
+
+    /// As [`Connection::reply`], for a PUBACK: while it waits it counts against our Receive Maximum.
+    pub fn reply_puback(
+        &mut self,
+        outgoing: &mut Outgoing,
+        after: Option<BatchNumber>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.reply(outgoing, after, encode);
+        if let Some(waiting) = self.pending.as_mut().and_then(|pending| pending.back_mut()) {
+            waiting.is_puback = true;
+            self.unacknowledged += 1;
+        }
+    }
+
+    /// Lets go of the replies that waited for batches up to `committed`.
+    pub fn release(&mut self, outgoing: &mut Outgoing, committed: BatchNumber) {
+        let Some(pending) = &mut self.pending else { return };
+        while let Some(reply) = pending.pop_front_if(|reply| reply.after <= committed) {
+            self.unacknowledged -= u16::from(reply.is_puback);
+            outgoing.append(&reply.bytes);
+        }
+        if pending.is_empty() {
+            self.pending = None;
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! From the first byte to CONNACK: the CONNECT and, if its Client asks for it, the exchange of AUTH packets.
+//!
+//! There is no Session yet. What comes out is a [`ConnectRequest`] for the Client's home shard, or a refusal.
+
+use std::sync::Arc;
+
+use martlet_packet::{Auth, ConnAck, Connect, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
+use martlet_topic::{Limits, TopicName};
+
+use crate::auth::encode_auth;
+use crate::{AuthStep, Authenticator, Exchange, Violation, Will};
+
+/// What the node asks of a CONNECT.
+#[derive(Debug, Clone)]
+pub struct HandshakePolicy {
+    /// What a generated Client Identifier begins with.
+    pub client_id_prefix: &'static str,
+    /// Longest Client Identifier, in bytes [MQTT-3.1.3-5].
+    pub client_id_bytes_max: usize,
+    /// Maximum QoS of a Will.
+    pub maximum_qos: QoS,
+    /// A Will may be retained.
+    pub retain_available: bool,
+    /// Limits on the Will Topic.
+    pub topics: Limits,
+    /// Refusals carry their words.
+    pub reason_strings: bool,
+    /// Authentication Methods the node knows.
+    pub authenticators: Arc<[Arc<dyn Authenticator>]>,
+}
+
+/// A CONNECT that was accepted, ready for the Client's home shard.
+#[derive(Debug)]
+pub struct ConnectRequest {
+    /// Protocol Version.
+    pub version: Version,
+    /// Its Client Identifier, given or generated.
+    pub client_id: Box<str>,
+    /// It was generated [MQTT-3.2.2-16].
+    pub is_assigned: bool,
+    /// Clean Start, or Clean Session.
+    pub clean_start: bool,
+    /// Keep Alive the Client asks for, in seconds.
+    pub keep_alive: u16,
+    /// The Will.
+    pub will: Option<Box<Will>>,
+    /// Session Expiry Interval; `None` when an MQTT 5 Client did not say.
+    pub session_expiry: Option<u32>,
+    /// The Client's Receive Maximum.
+    pub receive_maximum: u16,
+    /// The Client's Maximum Packet Size; `u32::MAX` when it has none.
+    pub maximum_packet_size: u32,
+    /// The Client's Topic Alias Maximum.
+    pub topic_alias_maximum: u16,
+    /// Reason Strings and User Properties may be sent on any packet.
+    pub wants_problem_information: bool,
+    /// The Client would like Response Information.
+    pub wants_response_information: bool,
+    /// User Name.
+    pub user_name: Option<Box<str>>,
+    /// The method of an exchange that succeeded.
+    pub authentication_method: Option<Box<str>>,
+    /// The last data of that exchange, for CONNACK.
+    pub authentication_data: Vec<u8>,
+}
+
+/// What a packet before CONNACK leads to.
+#[derive(Debug)]
+pub enum Progress {
+    /// Send this and read on.
+    Reply(Vec<u8>),
+    /// The Client is admitted: its home shard takes over.
+    Admitted(Box<ConnectRequest>),
+    /// Send this, if anything, and close the Network Connection.
+    Refused(Vec<u8>, Violation),
+}
+
+/// A Network Connection before its CONNACK.
+#[derive(Debug, Default)]
+pub enum Handshake {
+    /// Nothing came yet: the first packet must be CONNECT [MQTT-3.1.0-1].
+    #[default]
+    AwaitingConnect,
+    /// AUTH packets go to and fro.
+    Authenticating {
+        /// The CONNECT they belong to.
+        request: Box<ConnectRequest>,
+        /// Our side of the exchange.
+        exchange: Box<dyn Exchange>,
+    },
+}
+
+impl Handshake {
+    /// Takes a packet. `random` makes a Client Identifier for a Client that has none.
+    pub fn receive(
+        &mut self,
+        packet: &Packet<'_>,
+        policy: &HandshakePolicy,
+        random: impl FnOnce() -> u128,
+    ) -> Progress {
+        match (std::mem::take(self), packet) {
+            (Self::AwaitingConnect, Packet::Connect(connect)) => self.connect(connect, policy, random),
+            (Self::AwaitingConnect, _) => Progress::Refused(
+                Vec::new(),
+                Violation::protocol("the first packet of a Network Connection must be CONNECT"),
+            ),
+            (Self::Authenticating { request, exchange }, Packet::Auth(auth)) => {
+                self.continue_exchange(request, exchange, auth, policy)
+            }
+            (Self::Authenticating { .. }, Packet::Disconnect(_)) => Progress::Refused(
+                Vec::new(),
+                Violation::new(ReasonCode::NormalDisconnection, "the Client left"),
+            ),
+            (Self::Authenticating { .. }, _) => refuse(
+                Version::V5,
+                policy,
+                Violation::protocol("only AUTH or DISCONNECT may follow before CONNACK"), // [MQTT-3.1.2-30]
+            ),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        connect: &Connect<'_>,
+        policy: &HandshakePolicy,
+        random: impl FnOnce() -> u128,
+    ) -> Progress {
+        if let Err(violation) = check_will(connect, policy).and_then(|()| check_client_id(connect, policy)) {
+            return refuse(connect.version, policy, violation);
+        }
+        let request = Box::new(ConnectRequest::new(connect, policy, random));
+        let Some(method) = connect.properties.authentication_method() else {
+            if connect.properties.authentication_data().is_some() {
+                let violation = Violation::protocol("Authentication Data needs an Authentication Method");
+                return refuse(connect.version, policy, violation);
+            }
+            return Progress::Admitted(request);
+        };
+        let Some(authenticator) = policy.authenticators.iter().find(|known| known.method() == method) else {
+            // [MQTT-4.12.0-1]
+            let text = format!("Authentication Method {method:?} is not known here");
+            let violation = Violation::new(ReasonCode::BadAuthenticationMethod, text);
+            return refuse(connect.version, policy, violation);
+        };
+        let exchange = authenticator.begin(&request.client_id);
+        let data = connect.properties.authentication_data().unwrap_or_default();
+        self.step(request, exchange, data, policy)
+    }
+
+    fn continue_exchange(
+        &mut self,
+        request: Box<ConnectRequest>,
+        exchange: Box<dyn Exchange>,
+        auth: &Auth<'_>,
+        policy: &HandshakePolicy,
+    ) -> Progress {
+        // [MQTT-4.12.0-3], [MQTT-4.12.0-5]
+        let same_method = auth.properties.authentication_method() == request.authentication_method.as_deref();
+        if auth.reason != ReasonCode::ContinueAuthentication || !same_method {
+            let violation = Violation::protocol("AUTH must continue the exchange with its own method");
+            return refuse(request.version, policy, violation);
+        }
+        let data = auth.properties.authentication_data().unwrap_or_default();
+        self.step(request, exchange, data, policy)
+    }
+
+    fn step(
+        &mut self,
+        mut request: Box<ConnectRequest>,
+        mut exchange: Box<dyn Exchange>,
+        data: &[u8],
+        policy: &HandshakePolicy,
+    ) -> Progress {
+        match exchange.step(data) {
+            AuthStep::Continue(data) => {
+                let method = request.authentication_method.as_deref().unwrap_or_default();
+                let mut bytes = Vec::new();
+                encode_auth(ReasonCode::ContinueAuthentication, method, &data, &mut bytes);
+                *self = Self::Authenticating { request, exchange };
+                Progress::Reply(bytes)
+            }
+            AuthStep::Success(data) => {
+                request.authentication_data = data;
+                Progress::Admitted(request)
+            }
+            AuthStep::Failure(reason) => {
+                refuse(request.version, policy, Violation::new(reason, "the authentication exchange failed"))
+            }
+        }
+    }
+}
+
+impl ConnectRequest {
+    fn new(connect: &Connect<'_>, policy: &HandshakePolicy, random: impl FnOnce() -> u128) -> Self {
+        let is_assigned = connect.client_id.is_empty();
+        let client_id = if is_assigned {
+            generated_client_id(policy.client_id_prefix, random())
+        } else {
+            connect.client_id.into()
+        };
+        let properties = &connect.properties;
+        Self {
+            version: connect.version,
+            client_id,
+            is_assigned,
+            clean_start: connect.clean_start,
+            keep_alive: connect.keep_alive,
+            will: connect.will.as_ref().map(|will| Box::new(Will::from_connect(will))),
+            session_expiry: session_expiry(connect),
+            receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
+            maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
+            topic_alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
+            wants_problem_information: properties.request_problem_information().unwrap_or(true),
+            wants_response_information: properties.request_response_information().unwrap_or(false),
+            user_name: connect.user_name.map(Into::into),
+            authentication_method: properties.authentication_method().map(Into::into),
+            authentication_data: Vec::new(),
+        }
+    }
+}
+
+/// Clean Session 1 ends with the Network Connection, Clean Session 0 never by itself [3.1.1 MQTT-3.1.2-4].
+fn session_expiry(connect: &Connect<'_>) -> Option<u32> {
+    match (connect.version, connect.clean_start) {
+        (Version::V5, _) => connect.properties.session_expiry(),
+        (_, true) => Some(0),
+        (_, false) => Some(u32::MAX),
+    }
+}
+
+fn check_client_id(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Violation> {
+    if connect.client_id.len() > policy.client_id_bytes_max {
+        let text = format!("the Client Identifier is longer than {} bytes", policy.client_id_bytes_max);
+        return Err(Violation::new(ReasonCode::ClientIdentifierNotValid, text));
+    }
+    let may_be_empty = match connect.version {
+        Version::V5 => true,
+        Version::V3_1_1 => connect.clean_start, // [3.1.1 MQTT-3.1.3-8]
+        Version::V3_1 => false,
+    };
+    if connect.client_id.is_empty() && !may_be_empty {
+        let text = "an empty Client Identifier needs MQTT 5, or MQTT 3.1.1 with Clean Session 1";
+        return Err(Violation::new(ReasonCode::ClientIdentifierNotValid, text));
+    }
+    Ok(())
+}
+
+fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Violation> {
+    let Some(will) = &connect.will else { return Ok(()) };
+    TopicName::parse(will.topic, &policy.topics)
+        .map_err(|error| Violation::new(ReasonCode::TopicNameInvalid, format!("Will Topic: {error}")))?;
+    if will.qos > policy.maximum_qos {
+        // [MQTT-3.2.2-12]
+        let text = format!("the Will QoS is above the Maximum QoS {}", u8::from(policy.maximum_qos));
+        return Err(Violation::new(ReasonCode::QoSNotSupported, text));
+    }
+    if will.retain && !policy.retain_available {
+        // [MQTT-3.2.2-13]
+        return Err(Violation::new(ReasonCode::RetainNotSupported, "retained messages are turned off here"));
+    }
+    Ok(())
+}
+
+/// A CONNACK that refuses. MQTT 3 has words for only five reasons; for all others it is closed in silence.
+pub(crate) fn refuse(version: Version, policy: &HandshakePolicy, violation: Violation) -> Progress {
+    let mut properties = PropertiesBuf::default();
+    if policy.reason_strings && version.is_v5() {
+        properties.push(Property::ReasonString(&violation.text));
+    }
+    let mut bytes = Vec::new();
+    if version.is_v5() || has_return_code(violation.reason) {
+        let properties = properties.as_properties();
+        let connack = ConnAck { session_present: false, reason: violation.reason, properties };
+        Packet::ConnAck(connack).encode(version, &mut bytes);
+    }
+    Progress::Refused(bytes, violation)
+}
+
+fn has_return_code(reason: ReasonCode) -> bool {
+    matches!(
+        reason,
+        ReasonCode::UnsupportedProtocolVersion
+            | ReasonCode::ClientIdentifierNotValid
+            | ReasonCode::ServerUnavailable
+            | ReasonCode::ServerBusy
+            | ReasonCode::BadUserNameOrPassword
+            | ReasonCode::NotAuthorized
+            | ReasonCode::Banned
+    )
+}
+
+/// A UUID behind the prefix, as Mosquitto writes it.
+fn generated_client_id(prefix: &str, random: u128) -> Box<str> {
+    let hex = format!("{random:032X}");
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    format!("{prefix}{a}-{b}-{c}-{d}-{e}").into()
+}

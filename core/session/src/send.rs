@@ -1,0 +1,237 @@
+//! PUBLISH and PUBREL to the Client.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use martlet_packet::{Ack, Packet, PacketId, Properties, Publish, PublishQoS, QoS, ReasonCode, Version};
+use martlet_record::{MessageRef, Ordinal, Settled, Time};
+
+use crate::outbound::packet_id;
+use crate::{Connection, CopyState, MessageCopy, Outgoing, Session};
+
+/// Payloads above this are held by reference, smaller ones are copied.
+const SHARED_PAYLOAD_BYTES: usize = 2048;
+
+/// How far ahead of a slow Client the node sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendLimits {
+    /// QoS 1 and 2 copies in flight at once, whatever the Client's Receive Maximum allows.
+    pub in_flight: u16,
+    /// Bytes that may wait for the socket before queued copies stay in the queue.
+    pub ahead_bytes: usize,
+    /// Bytes that may wait for the socket before QoS 0 Messages are dropped.
+    pub qos0_bytes: usize,
+}
+
+/// A Message as one Client gets it now.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The Message.
+    pub message: MessageRef<'a>,
+    /// Its payload by reference, if somebody holds it.
+    pub payload: Option<&'a Bytes>,
+    /// RETAIN as it is sent.
+    pub retain: bool,
+    /// Subscription Identifiers it carries.
+    pub subscription_ids: &'a [u32],
+}
+
+/// What became of a Message that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It lies in the outgoing bytes.
+    Sent,
+    /// The Client's Maximum Packet Size does not hold it: as if it had been sent [MQTT-3.1.2-25].
+    TooLarge,
+    /// Its Message Expiry Interval passed [MQTT-3.3.2-5].
+    Expired,
+    /// Too many bytes wait for the socket already.
+    NoRoom,
+}
+
+impl Session {
+    /// Sends a QoS 0 Message, or drops it.
+    pub fn send_at_most_once(
+        connection: &mut Connection,
+        delivery: &Delivery<'_>,
+        outgoing: &mut Outgoing,
+        limits: &SendLimits,
+        now: Time,
+    ) -> Sent {
+        if outgoing.len() + delivery.message.payload.len() > limits.qos0_bytes && !outgoing.is_empty() {
+            return Sent::NoRoom;
+        }
+        send_publish(connection, delivery, PublishQoS::AtMostOnce, false, outgoing, now)
+    }
+
+    /// Sends what the Client may have: first again what an earlier Network Connection left unanswered, in its order
+    /// [MQTT-4.4.0-1], [MQTT-4.6.0-1], then what is queued. `settle` hears of every copy that ends here.
+    pub fn send_queued(
+        &mut self,
+        outgoing: &mut Outgoing,
+        limits: &SendLimits,
+        now: Time,
+        mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
+    ) {
+        let Some(connection) = self.connection.as_deref_mut().filter(|connection| connection.open) else {
+            return;
+        };
+        let window = usize::from(connection.receive_maximum.min(limits.in_flight));
+        self.send_unseen(outgoing, window, limits, now, &mut settle);
+        self.send_first_time(outgoing, window, limits, now, settle);
+    }
+
+    /// Must a call of [`Session::send_queued`] follow once bytes were taken?
+    pub fn has_more_to_send(&mut self, limits: &SendLimits) -> bool {
+        let Some(connection) = self.connection.as_deref() else { return false };
+        let window = usize::from(connection.receive_maximum.min(limits.in_flight));
+        let waits = self.outbound.queued_len() > 0 || self.outbound.next_unseen().is_some();
+        waits && self.outbound.open() < window
+    }
+
+    fn send_unseen(
+        &mut self,
+        outgoing: &mut Outgoing,
+        window: usize,
+        limits: &SendLimits,
+        now: Time,
+        settle: &mut impl FnMut(Ordinal, MessageCopy, Settled),
+    ) {
+        let Some(connection) = self.connection.as_deref_mut() else { return };
+        loop {
+            let open = self.outbound.open();
+            let Some((ordinal, copy)) = self.outbound.next_unseen() else { return };
+            if outgoing.len() >= limits.ahead_bytes || (copy.state == CopyState::Sent && open >= window) {
+                return;
+            }
+            // What was sent before is sent again even if it expired meanwhile: its delivery has begun.
+            let sent = match copy.state {
+                CopyState::Sent => send_with_id(connection, copy, packet_id(ordinal), true, outgoing, now),
+                CopyState::Released => {
+                    send_pubrel(connection.version, packet_id(ordinal), outgoing);
+                    Sent::Sent
+                }
+                CopyState::Received | CopyState::Finished | CopyState::Queued => Sent::Sent,
+            };
+            self.outbound.seen();
+            if sent == Sent::TooLarge
+                && let Some(copy) = self.outbound.finish(ordinal)
+            {
+                settle(ordinal, copy, Settled::TooLarge);
+            }
+        }
+    }
+
+    fn send_first_time(
+        &mut self,
+        outgoing: &mut Outgoing,
+        window: usize,
+        limits: &SendLimits,
+        now: Time,
+        mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
+    ) {
+        let Some(connection) = self.connection.as_deref_mut() else { return };
+        if self.outbound.next_unseen().is_some() {
+            return;
+        }
+        while let Some(first) = self.outbound.first_queued() {
+            if first.message.as_ref().is_some_and(|message| message.is_expired(now)) {
+                if let Some((ordinal, copy)) = self.outbound.pop_queued() {
+                    settle(ordinal, copy, Settled::Expired);
+                }
+                continue;
+            }
+            let has_room = self.outbound.open() < window && outgoing.len() < limits.ahead_bytes;
+            if !has_room || self.outbound.is_wrapped() {
+                return;
+            }
+            let Some((id, copy)) = self.outbound.start() else { return };
+            if send_with_id(connection, copy, id, false, outgoing, now) == Sent::TooLarge {
+                // [MQTT-3.1.2-25]
+                let Some((ordinal, _)) = self.outbound.find(id) else { return };
+                if let Some(copy) = self.outbound.finish(ordinal) {
+                    settle(ordinal, copy, Settled::TooLarge);
+                }
+            }
+        }
+    }
+}
+
+/// PUBREL to a Client [MQTT-4.3.3-5].
+pub(crate) fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
+    let pubrel = Ack { packet_id: id, reason: ReasonCode::Success, properties: Properties::default() };
+    Packet::PubRel(pubrel).encode(version, outgoing.buffer());
+}
+
+fn send_with_id(
+    connection: &mut Connection,
+    copy: &MessageCopy,
+    id: PacketId,
+    dup: bool,
+    outgoing: &mut Outgoing,
+    now: Time,
+) -> Sent {
+    let Some(message) = &copy.message else { return Sent::Sent };
+    let payload = message.payload();
+    let delivery = Delivery {
+        message: message.view(),
+        payload: Some(&payload),
+        retain: copy.retain,
+        subscription_ids: copy.subscription_ids.as_deref().unwrap_or_default(),
+    };
+    let qos = match copy.qos {
+        QoS::ExactlyOnce => PublishQoS::ExactlyOnce(id),
+        QoS::AtLeastOnce | QoS::AtMostOnce => PublishQoS::AtLeastOnce(id),
+    };
+    send_publish(connection, &delivery, qos, dup, outgoing, now)
+}
+
+fn send_publish(
+    connection: &mut Connection,
+    delivery: &Delivery<'_>,
+    qos: PublishQoS,
+    dup: bool,
+    outgoing: &mut Outgoing,
+    now: Time,
+) -> Sent {
+    let message = &delivery.message;
+    if message.is_expired(now) && !dup {
+        return Sent::Expired;
+    }
+    let version = connection.version;
+    let mut publish = Publish {
+        dup,
+        retain: delivery.retain,
+        qos,
+        topic: message.topic,
+        topic_alias: None,
+        message_expiry: message.expires.map(|expires| remaining(expires, now)),
+        subscription_ids: Cow::Borrowed(delivery.subscription_ids),
+        properties: Properties::from_checked(message.properties),
+        payload: message.payload,
+    };
+    let limited = connection.maximum_packet_size < u32::MAX;
+    if limited && publish.encoded_len(version) > connection.maximum_packet_size as usize {
+        return Sent::TooLarge;
+    }
+    if let Some((alias, is_known)) =
+        connection.aliases_out.as_mut().and_then(|aliases| aliases.alias(message.topic))
+    {
+        publish.topic_alias = Some(alias);
+        publish.topic = if is_known { "" } else { message.topic };
+    }
+    match delivery.payload {
+        Some(payload) if payload.len() > SHARED_PAYLOAD_BYTES => {
+            publish.encode_head(version, outgoing.buffer());
+            outgoing.append_shared(payload.clone());
+        }
+        _ => publish.encode(version, outgoing.buffer()),
+    }
+    Sent::Sent
+}
+
+/// What is left of a Message Expiry Interval, in seconds, begun ones counted [MQTT-3.3.2-6].
+fn remaining(expires: Time, now: Time) -> u32 {
+    let seconds = expires.since(now).as_millis().div_ceil(1000);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
