@@ -2,8 +2,8 @@
 //! names searched by a filter ([`by_filter`]).
 //!
 //! The one rule: every node but the root leads to a value, so removing the last topic of a branch removes the
-//! branch. Nodes are 24 bytes in one block and refer to each other by number; one hash table finds a child by
-//! its parent and level, and the children of a node form a list, wildcards first.
+//! branch. Nodes are 24 bytes in one block and refer to each other by number. The children of a node form a
+//! list, wildcards first; all but the first child are also found by parent and level in one hash table.
 
 mod by_filter;
 mod by_name;
