@@ -248,32 +248,24 @@ impl<'a> Properties<'a> {
         Self::check(place, bytes)
     }
 
+    /// Bytes that cannot be parsed are the graver fault: they are named even when a misplaced property comes first.
     fn check(place: Place, bytes: &'a [u8]) -> Result<(Self, Fields), Error> {
         let mut cursor = Cursor::new(bytes);
         let mut fields = Fields::default();
-        let (mut seen, mut visible) = (0_u64, 0);
+        let mut fault = None;
+        let (mut seen, mut visible) = (Seen::default(), 0);
         while !cursor.is_empty() {
             let before = cursor.rest().len();
             let property = Property::decode(place, &mut cursor)?;
-            let id = property.id();
-            if !place.allows(id) {
-                return Err(place.misplaced(property.name()));
-            }
-            if seen >> id & 1 == 1 && !place.allows_again(id) {
-                return Err(protocol(property.name(), "is there more than once"));
-            }
-            seen |= 1 << id;
+            fault = fault.or(seen.insert(place, property).err());
             if !fields.take(property) {
                 visible += before - cursor.rest().len();
             }
         }
-        if seen >> id::AUTHENTICATION_DATA & 1 > seen >> id::AUTHENTICATION_METHOD & 1 {
-            return Err(protocol(
-                "Authentication Data",
-                "is there without an Authentication Method (§3.1.2.11.10)",
-            ));
+        match fault.or(seen.is_complete().err()) {
+            Some(fault) => Err(fault),
+            None => Ok((Self { bytes, visible }, fields)),
         }
-        Ok((Self { bytes, visible }, fields))
     }
 
     fn find(&self, wanted: u8) -> Option<Property<'a>> {
@@ -296,6 +288,39 @@ impl<'a> Properties<'a> {
             Some((id, property))
         })
         .filter(|(id, _)| !has_own_field(*id))
+    }
+}
+
+/// The identifiers of a block, as bits.
+#[derive(Default)]
+struct Seen(u64);
+
+impl Seen {
+    /// Checks that the property may stand here, and there for the first time.
+    fn insert(&mut self, place: Place, property: Property<'_>) -> Result<(), Error> {
+        let id = property.id();
+        if !place.allows(id) {
+            return Err(place.misplaced(property.name()));
+        }
+        if self.contains(id) && !place.allows_again(id) {
+            return Err(protocol(property.name(), "is there more than once"));
+        }
+        self.0 |= 1 << id;
+        Ok(())
+    }
+
+    fn is_complete(&self) -> Result<(), Error> {
+        if self.contains(id::AUTHENTICATION_DATA) && !self.contains(id::AUTHENTICATION_METHOD) {
+            return Err(protocol(
+                "Authentication Data",
+                "is there without an Authentication Method (§3.1.2.11.10)",
+            ));
+        }
+        Ok(())
+    }
+
+    const fn contains(&self, id: u8) -> bool {
+        self.0 >> id & 1 == 1
     }
 }
 

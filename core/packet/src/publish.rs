@@ -86,7 +86,8 @@ impl<'a> Publish<'a> {
     }
 
     /// Reads the packet; `frame` must be a PUBLISH.
-    #[inline]
+    // Inlined, it is written where the caller wants it; a copy of the packet would cost as much as reading it.
+    #[inline(always)]
     pub fn decode(version: Version, frame: Frame<'a>) -> Result<Self, Error> {
         check_shortest(version, &frame)?;
         let mut cursor = Cursor::new(frame.body);
@@ -97,37 +98,28 @@ impl<'a> Publish<'a> {
             2 => PublishQoS::ExactlyOnce(cursor.packet_id()?),
             _ => return Err(malformed("QoS", "is 3 [MQTT-3.3.1-4]")),
         };
-        let mut publish = Self {
+        let (properties, fields) = if version.is_v5() {
+            decode_properties(&mut cursor)?
+        } else {
+            (Properties::default(), Fields::default())
+        };
+        if topic.is_empty() && fields.topic_alias.is_none() {
+            return Err(malformed("Topic Name", "is empty and there is no Topic Alias [MQTT-4.7.3-1]"));
+        }
+        Ok(Self {
             dup: frame.first & DUP != 0,
             retain: frame.first & RETAIN != 0,
             qos,
-            ..Self::new(topic, &[])
-        };
-        if version.is_v5() {
-            publish.decode_properties(&mut cursor)?;
-        }
-        if topic.is_empty() && publish.topic_alias.is_none() {
-            return Err(malformed("Topic Name", "is empty and there is no Topic Alias [MQTT-4.7.3-1]"));
-        }
-        publish.payload = cursor.rest();
-        Ok(publish)
-    }
-
-    #[inline]
-    fn decode_properties(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Error> {
-        // Most have none.
-        if let [0, payload @ ..] = cursor.rest() {
-            *cursor = Cursor::new(payload);
-            return Ok(());
-        }
-        let fields;
-        (self.properties, fields) = Properties::decode(Place::Publish, cursor)?;
-        let Fields { topic_alias, message_expiry, subscription_ids, .. } = fields;
-        (self.topic_alias, self.message_expiry) = (topic_alias, message_expiry);
-        if !subscription_ids.is_empty() {
-            self.subscription_ids = Cow::Owned(subscription_ids);
-        }
-        Ok(())
+            topic,
+            topic_alias: fields.topic_alias,
+            message_expiry: fields.message_expiry,
+            subscription_ids: match fields.subscription_ids {
+                none if none.is_empty() => Cow::Borrowed(&[]),
+                some => Cow::Owned(some),
+            },
+            properties,
+            payload: cursor.rest(),
+        })
     }
 
     /// Appends the packet as this version writes it.
@@ -197,4 +189,14 @@ impl<'a> Publish<'a> {
             + self.topic_alias.map_or(0, |_| 3)
             + self.message_expiry.map_or(0, |_| 5)
     }
+}
+
+/// Most have none.
+#[inline]
+fn decode_properties<'a>(cursor: &mut Cursor<'a>) -> Result<(Properties<'a>, Fields), Error> {
+    if let [0, payload @ ..] = cursor.rest() {
+        *cursor = Cursor::new(payload);
+        return Ok(Default::default());
+    }
+    Properties::decode(Place::Publish, cursor)
 }

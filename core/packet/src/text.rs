@@ -35,7 +35,11 @@ pub(crate) fn topic_name<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a
 
 /// Whether a Topic Name would be a filter.
 pub(crate) fn has_wildcard(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| matches!(byte, b'+' | b'#'))
+    bytes.iter().any(|byte| is_wildcard(*byte))
+}
+
+const fn is_wildcard(byte: u8) -> bool {
+    matches!(byte, b'+' | b'#')
 }
 
 #[inline]
@@ -57,18 +61,15 @@ fn refuse_control_characters(bytes: &[u8], field: &'static str) -> Result<(), Er
 /// Whether all bytes are printable ASCII but wildcards: eight bytes at a time, for this is asked of every PUBLISH.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
-    let mut words = bytes.chunks_exact(8);
-    let mut odd = 0;
-    for word in &mut words {
-        odd |= odd_bytes(u64::from_le_bytes(word.try_into().expect("chunks of eight")));
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        let mut word = [b'/'; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        odd |= odd_bytes(u64::from_le_bytes(word));
-    }
-    odd == 0
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !is_wildcard(*byte));
+    };
+    // The last eight bytes may overlap those before.
+    let (words, _) = bytes.as_chunks();
+    words
+        .iter()
+        .fold(odd_bytes(u64::from_le_bytes(*last)), |odd, word| odd | odd_bytes(u64::from_le_bytes(*word)))
+        == 0
 }
 
 /// Not zero when a byte is a control character, DEL, `+`, `#` or no ASCII. May err on the side of caution.
