@@ -10,6 +10,7 @@ mod check;
 mod fuzz;
 mod process;
 mod programs;
+mod spec;
 mod suites;
 mod terminal;
 mod test;
@@ -34,6 +35,7 @@ struct Arguments {
 enum Word {
     Check(check::Arguments),
     Test(test::Arguments),
+    Spec(spec::Arguments),
     Fuzz(fuzz::Arguments),
     Interop(programs::InteropArguments),
     Trials(programs::TrialsArguments),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().word {
         Word::Check(arguments) => check::run(&arguments),
         Word::Test(arguments) => test::run(&arguments),
+        Word::Spec(arguments) => spec::run(&arguments),
         Word::Fuzz(arguments) => fuzz::run(&arguments),
         Word::Interop(arguments) => programs::interop(&arguments),
         Word::Trials(arguments) => programs::trials(&arguments),
