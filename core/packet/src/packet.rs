@@ -40,6 +40,7 @@ pub fn decode(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, Error> {
 }
 
 /// All packets but PUBLISH, which alone comes so often that it must not wait behind the others.
+#[inline(never)]
 fn decode_control(version: Version, packet_type: PacketType, frame: Frame<'_>) -> Result<Packet<'_>, Error> {
     check_header(version, packet_type, &frame)?;
     Ok(match packet_type {
