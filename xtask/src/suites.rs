@@ -160,3 +160,33 @@ fn perform(name: &str, command: &mut Command, failed: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_tests_use_a_port_and_no_file() {
+        let harness = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(harness.path().join(name), text).unwrap();
+        write("core.list", "# the CORE tests\nport.py\nfile.py\nboth.py\nneither.py\n");
+        write(
+            "config-keys.json",
+            r#"{"keys": {}, "argv": {
+                "-v -p PORT": ["port.py", "both.py", "not-core.py"],
+                "-v -c FILE": ["file.py", "both.py"]}}"#,
+        );
+        assert_eq!(port_tests(harness.path()).unwrap(), ["port.py"]);
+    }
+
+    #[test]
+    fn the_wrapper_takes_the_port_out_of_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let conf = folder.path().join("broker.conf");
+        fs::write(&conf, "listener 18830 127.0.0.1\nallow_anonymous true\n").unwrap();
+        let script = paho_script(Path::new("echo"), "--more");
+        let wrapper = wrapper(folder.path(), "paho", &script).unwrap();
+        let output = Command::new(wrapper).arg("-v").arg("-c").arg(&conf).output();
+        assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), "broker -p 18830 --more\n");
+    }
+}
