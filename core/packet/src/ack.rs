@@ -110,3 +110,106 @@ fn reason(packet_type: PacketType, code: u8) -> Result<ReasonCode, Error> {
     ReasonCode::among(allowed, code)
         .ok_or(protocol("Reason Code", "is none of those of the packet type (§2.4)"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{
+        MalformedPacket, NoMatchingSubscribers, PacketIdentifierNotFound, ProtocolError, QuotaExceeded,
+    };
+    use crate::written::{VERSIONS, is, read, refused, writes};
+    use crate::{Packet, PropertiesBuf, Property};
+
+    fn id(number: u16) -> PacketId {
+        PacketId::new(number).expect("not 0")
+    }
+
+    /// [MQTT-2.2.1-5]
+    #[test]
+    fn success_is_the_packet_identifier_alone() {
+        for version in VERSIONS {
+            is(version, "40 02 1234", &Packet::PubAck(Ack::new(id(0x1234))));
+            is(version, "50 02 1234", &Packet::PubRec(Ack::new(id(0x1234))));
+            is(version, "62 02 1234", &Packet::PubRel(Ack::new(id(0x1234))));
+            is(version, "70 02 1234", &Packet::PubComp(Ack::new(id(0x1234))));
+        }
+    }
+
+    #[test]
+    fn mqtt_5_adds_the_reason_when_there_is_one() {
+        is(Version::V5, "40 03 0001 10", &Packet::PubAck(Ack::with_reason(id(1), NoMatchingSubscribers)));
+        is(Version::V5, "50 03 0001 97", &Packet::PubRec(Ack::with_reason(id(1), QuotaExceeded)));
+        is(Version::V5, "62 03 0001 92", &Packet::PubRel(Ack::with_reason(id(1), PacketIdentifierNotFound)));
+        is(Version::V5, "70 03 0001 92", &Packet::PubComp(Ack::with_reason(id(1), PacketIdentifierNotFound)));
+        writes(Version::V3_1_1, &Packet::PubAck(Ack::with_reason(id(1), QuotaExceeded)), "40 02 0001");
+    }
+
+    #[test]
+    fn what_may_be_left_out_may_be_there() {
+        for written in ["40 03 0001 00", "40 04 0001 00 00"] {
+            assert_eq!(read(Version::V5, written), Ok(Packet::PubAck(Ack::new(id(1)))));
+        }
+    }
+
+    #[test]
+    fn properties_bring_the_reason_with_them() {
+        let mut properties = PropertiesBuf::default();
+        properties.push(Property::ReasonString("p")).push(Property::UserProperty("k", "v"));
+        let ack = Ack { properties: properties.as_properties(), ..Ack::new(id(1)) };
+        is(Version::V5, "40 0F 0001 00 0B 1F0001'p' 260001'k'0001'v'", &Packet::PubAck(ack));
+    }
+
+    /// [MQTT-3.4.2-1], [MQTT-3.5.2-1]
+    #[test]
+    fn puback_and_pubrec_have_nine_reasons() {
+        let allowed = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
+        for code in 0..=u8::MAX {
+            for first in ["40", "50"] {
+                let written = format!("{first} 03 0001 {code:02X}");
+                assert_eq!(read(Version::V5, &written).is_ok(), allowed.contains(&code), "{written}");
+            }
+        }
+        refused(Version::V5, "40 04 0001 FF 00", ProtocolError, "Reason Code");
+    }
+
+    /// [MQTT-3.6.2-1], [MQTT-3.7.2-1]
+    #[test]
+    fn pubrel_and_pubcomp_have_two_reasons() {
+        for code in 0..=u8::MAX {
+            for first in ["62", "70"] {
+                let written = format!("{first} 03 0001 {code:02X}");
+                assert_eq!(read(Version::V5, &written).is_ok(), matches!(code, 0x00 | 0x92), "{written}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_may_be_missing_or_left_over() {
+        for first in ["40", "50", "62", "70"] {
+            for version in VERSIONS {
+                refused(version, &format!("{first} 00"), MalformedPacket, "Packet Identifier");
+                refused(version, &format!("{first} 01 01"), MalformedPacket, "Packet Identifier");
+                refused(version, &format!("{first} 02 0000"), ProtocolError, "Packet Identifier is 0");
+            }
+            refused(
+                Version::V3_1_1,
+                &format!("{first} 03 0001 00"),
+                MalformedPacket,
+                "behind its last field",
+            );
+            refused(
+                Version::V5,
+                &format!("{first} 05 0001 00 00 00"),
+                MalformedPacket,
+                "behind its last field",
+            );
+            refused(Version::V5, &format!("{first} 04 0001 00 01"), MalformedPacket, "Property Length");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "CONNECT is not encoded as an acknowledgement")]
+    fn an_acknowledgement_is_of_one_of_four_types() {
+        Ack::new(id(1)).encode(PacketType::Connect, Version::V5, &mut Vec::new());
+    }
+}

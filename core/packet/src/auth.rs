@@ -66,3 +66,45 @@ fn reason(code: u8) -> Result<ReasonCode, Error> {
     ReasonCode::among(REASONS, code)
         .ok_or(protocol("Authenticate Reason Code", "is none of those of AUTH [MQTT-3.15.2-1]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{ContinueAuthentication, MalformedPacket, ProtocolError, Success};
+    use crate::written::{is, read, refused};
+    use crate::{Packet, PropertiesBuf, Property};
+
+    #[test]
+    fn success_without_properties_is_empty() {
+        is(Version::V5, "F0 00", &Packet::Auth(Auth { reason: Success, properties: Properties::default() }));
+    }
+
+    #[test]
+    fn method_and_data_are_exchanged() {
+        let mut properties = PropertiesBuf::default();
+        properties.push(Property::AuthenticationMethod("m")).push(Property::AuthenticationData(&[0, 0xFF]));
+        let auth = Auth { reason: ContinueAuthentication, properties: properties.as_properties() };
+        is(Version::V5, "F0 0B 18 09 150001'm' 16000200FF", &Packet::Auth(auth));
+        refused(Version::V5, "F0 06 18 04 160001'd'", ProtocolError, "Authentication Data");
+    }
+
+    /// [MQTT-3.15.2-1]
+    #[test]
+    fn there_are_three_reasons() {
+        for code in 0..=u8::MAX {
+            let written = format!("F0 02 {code:02X} 00");
+            assert_eq!(read(Version::V5, &written).is_ok(), [0x00, 0x18, 0x19].contains(&code), "{written}");
+        }
+    }
+
+    #[test]
+    fn older_versions_do_not_have_it() {
+        refused(Version::V3_1, "F0 00", ProtocolError, "15 is forbidden");
+        refused(Version::V3_1_1, "F0 00", ProtocolError, "15 is forbidden");
+    }
+
+    #[test]
+    fn nothing_may_be_left_over() {
+        refused(Version::V5, "F0 03 00 00 00", MalformedPacket, "behind its last field");
+    }
+}

@@ -200,3 +200,203 @@ impl Flags {
             | bit(Self::USER_NAME, self.user_name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::written::{bytes, is, read, refused};
+    use crate::{Packet, PropertiesBuf, Property};
+
+    const V3_1: &str = "0006 'MQIsdp' 03";
+    const V3_1_1: &str = "0004 'MQTT' 04";
+    const V5: &str = "0004 'MQTT' 05";
+
+    /// A CONNECT of these parts, with its fixed header.
+    fn packet(name_and_level: &str, rest: &str) -> String {
+        let remaining = bytes(name_and_level).len() + bytes(rest).len();
+        format!("10 {remaining:02X} {name_and_level} {rest}")
+    }
+
+    fn connect(name_and_level: &str, rest: &str) -> Result<Connect<'static>, Error> {
+        // The version in the packet counts, whatever the Connection was thought to speak.
+        match read(Version::V3_1, &packet(name_and_level, rest))? {
+            Packet::Connect(connect) => Ok(connect),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn is_refused(name_and_level: &str, rest: &str, named: &str) {
+        refused(Version::V5, &packet(name_and_level, rest), MalformedPacket, named);
+    }
+
+    /// [MQTT-3.1.3-3]
+    #[test]
+    fn the_smallest_of_each_version() {
+        let connect = |version| Packet::Connect(Connect { keep_alive: 10, ..Connect::new(version, "p") });
+        is(Version::V5, &packet(V3_1, "02 000A 0001'p'"), &connect(Version::V3_1));
+        is(Version::V5, &packet(V3_1_1, "02 000A 0001'p'"), &connect(Version::V3_1_1));
+        is(Version::V3_1, &packet(V5, "02 000A 00 0001'p'"), &connect(Version::V5));
+    }
+
+    /// Everything at once, in the order of the specification. [MQTT-3.1.3-1], [MQTT-3.1.2-9], [MQTT-3.1.2-17],
+    /// [MQTT-3.1.2-19]
+    #[test]
+    fn payload_fields_stand_in_their_order() {
+        let (mut properties, mut will_properties) = (PropertiesBuf::default(), PropertiesBuf::default());
+        properties.push(Property::SessionExpiryInterval(10)).push(Property::ReceiveMaximum(5));
+        will_properties.push(Property::UserProperty("b", "1")).push(Property::UserProperty("a", "2"));
+        let will = Will {
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            delay: 3,
+            message_expiry: Some(4),
+            properties: will_properties.as_properties(),
+            ..Will::new("w/t", b"bye")
+        };
+        let connect = Connect {
+            clean_start: false,
+            keep_alive: 60,
+            will: Some(will),
+            user_name: Some("u"),
+            password: Some(&[0, 1]),
+            properties: properties.as_properties(),
+            ..Connect::new(Version::V5, "id")
+        };
+        let written = packet(
+            V5,
+            "F4 003C 08 110000000A 210005 0002'id' \
+             18 1800000003 260001'b'0001'1' 260001'a'0001'2' 0200000004 0003'w/t' 0003'bye' 0001'u' 0002 0001",
+        );
+        is(Version::V5, &written, &Packet::Connect(connect));
+    }
+
+    #[test]
+    fn mosquittos_bridges_are_known_by_their_level() {
+        for (name_and_level, version) in [
+            ("0006 'MQIsdp' 83", Version::V3_1),
+            ("0004 'MQTT' 84", Version::V3_1_1),
+            ("0004 'MQTT' 85", Version::V5),
+        ] {
+            let properties = if version.is_v5() { "00" } else { "" };
+            let bridge = Connect { bridge: true, ..Connect::new(version, "b") };
+            is(
+                version,
+                &packet(name_and_level, &format!("02 0000 {properties} 0001'b'")),
+                &Packet::Connect(bridge),
+            );
+        }
+    }
+
+    /// [MQTT-3.1.2-1]
+    #[test]
+    fn another_protocol_name_is_refused() {
+        for name in ["0004 'MQTU' 04", "0003 'MQT' 04", "0000 04", "0005 'MQTTT' 04", "0004 'mqtt' 04"] {
+            is_refused(name, "02 000A 0001'p'", "Protocol Name");
+        }
+    }
+
+    /// Nothing behind the level is read. [MQTT-3.1.2-2], [3.1.1 MQTT-3.1.2-2]
+    #[test]
+    fn another_level_is_unsupported() {
+        for (name_and_level, level) in [
+            ("0004 'MQTT' 02", 2),
+            ("0004 'MQTT' 03", 3),
+            ("0004 'MQTT' 06", 6),
+            ("0006 'MQIsdp' 04", 4),
+            ("0006 'MQIsdp' 05", 5),
+            ("0004 'MQTT' FF", 0xFF),
+        ] {
+            assert_eq!(connect(name_and_level, "").unwrap_err(), Error::UnsupportedVersion { level });
+        }
+    }
+
+    /// [MQTT-3.1.2-3], [MQTT-2.1.3-1]
+    #[test]
+    fn reserved_bits_matter_but_in_mqtt_3_1() {
+        is_refused(V3_1_1, "03 000A 0001'p'", "reserved bit");
+        is_refused(V5, "03 000A 00 0001'p'", "reserved bit");
+        assert!(connect(V3_1, "03 000A 0001'p'").is_ok());
+        assert!(read(Version::V5, "14 0F 0006 'MQIsdp' 03 01 000A 0001 'p'").is_ok());
+        refused(Version::V5, "14 0D 0004 'MQTT' 04 02 000A 0001 'p'", MalformedPacket, "fixed header flags");
+    }
+
+    /// [MQTT-3.1.2-11], [MQTT-3.1.2-13]
+    #[test]
+    fn flags_of_a_will_need_a_will() {
+        for flags in ["0A", "12", "1A", "22"] {
+            is_refused(V3_1_1, &format!("{flags} 000A 0001'p'"), "Will");
+            is_refused(V5, &format!("{flags} 000A 00 0001'p'"), "Will");
+            assert_eq!(connect(V3_1, &format!("{flags} 000A 0001'p'")).map(|connect| connect.will), Ok(None));
+        }
+    }
+
+    /// [MQTT-3.1.2-12]
+    #[test]
+    fn a_will_has_no_qos_3() {
+        is_refused(V3_1_1, "1E 000A 0001'p' 0001't' 0001'm'", "Will QoS");
+        is_refused(V5, "1E 000A 00 0001'p' 00 0001't' 0001'm'", "Will QoS");
+        is_refused(V3_1, "1E 000A 0001'p' 0001't' 0001'm'", "Will QoS");
+    }
+
+    /// [MQTT-3.1.2-9], [MQTT-3.1.3-11]
+    #[test]
+    fn a_will_has_a_topic_name_and_a_payload() {
+        is_refused(V3_1_1, "06 000A 0001'p'", "Will Topic");
+        is_refused(V3_1_1, "06 000A 0001'p' 0001't'", "Will Payload");
+        is_refused(V3_1_1, "06 000A 0001'p' 0000 0001'm'", "Will Topic is empty");
+        is_refused(V3_1_1, "06 000A 0001'p' 0003'a/#' 0001'm'", "Will Topic contains a wildcard");
+        is_refused(V3_1_1, "06 000A 0001'p' 0002'a' FF 0001'm'", "Will Topic is not valid UTF-8");
+        is_refused(V5, "06 000A 00 0001'p'", "Property Length");
+    }
+
+    /// [MQTT-3.1.2-16], [MQTT-3.1.2-17], [MQTT-3.1.2-18], [MQTT-3.1.2-19]
+    #[test]
+    fn user_name_and_password_are_there_as_their_flags_say() {
+        is_refused(V3_1_1, "02 000A 0001'p' 0001'u'", "behind its last field");
+        is_refused(V3_1_1, "82 000A 0001'p'", "User Name");
+        is_refused(V3_1_1, "C2 000A 0001'p' 0001'u'", "Password");
+        is_refused(V5, "82 000A 00 0001'p' 0001'u' 0001'p'", "behind its last field");
+        let empty = connect(V3_1_1, "82 000A 0001'p' 0000").expect("right");
+        assert_eq!((empty.user_name, empty.password), (Some(""), None));
+    }
+
+    /// [3.1.1 MQTT-3.1.2-22]
+    #[test]
+    fn only_mqtt_5_has_a_password_without_a_user_name() {
+        is_refused(V3_1, "42 000A 0001'p' 0001's'", "Password without a User Name");
+        is_refused(V3_1_1, "42 000A 0001'p' 0001's'", "Password without a User Name");
+        let connect = connect(V5, "42 000A 00 0001'p' 0001's'").expect("right");
+        assert_eq!((connect.user_name, connect.password), (None, Some(&b"s"[..])));
+    }
+
+    #[test]
+    fn clients_of_mqtt_3_1_may_forget_user_name_and_password() {
+        let forgetful = connect(V3_1, "C2 000A 0001'p'").expect("right");
+        assert_eq!((forgetful.user_name, forgetful.password), (None, None));
+        let half = connect(V3_1, "C2 000A 0001'p' 0001'u'").expect("right");
+        assert_eq!((half.user_name, half.password), (Some("u"), None));
+    }
+
+    /// [MQTT-3.1.3-4], [MQTT-3.1.3-12], [MQTT-3.1.4-1], [3.1.1 MQTT-3.1.4-1]
+    #[test]
+    fn names_are_utf_8() {
+        is_refused(V3_1_1, "02 000A 0002'p' FF", "Client Identifier is not valid UTF-8");
+        is_refused(V5, "02 000A 00 0002'p' 07", "Client Identifier contains a control character");
+        is_refused(V3_1_1, "82 000A 0001'p' 0003 EDA080", "User Name is not valid UTF-8");
+        is_refused(V3_1_1, "02 000A", "Client Identifier");
+        assert!(connect(V3_1_1, "C2 000A 0001'p' 0001'u' 0003 00FF00").is_ok(), "a Password is Binary Data");
+    }
+
+    #[test]
+    fn authentication_data_needs_a_method() {
+        refused(
+            Version::V5,
+            &packet(V5, "02 000A 04 160001'd' 0001'p'"),
+            ProtocolError,
+            "Authentication Data",
+        );
+        assert!(connect(V5, "02 000A 08 160001'd' 150001'm' 0001'p'").is_ok());
+    }
+}

@@ -108,3 +108,61 @@ fn reason(code: u8) -> Result<ReasonCode, Error> {
     ReasonCode::among(REASONS, code)
         .ok_or(unanswered("Disconnect Reason Code", "is none of those of DISCONNECT [MQTT-3.14.2-1]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{MalformedPacket, ServerShuttingDown};
+    use crate::written::{VERSIONS, is, read, refused, writes};
+    use crate::{Packet, PropertiesBuf, Property};
+
+    #[test]
+    fn a_normal_one_is_empty() {
+        for version in VERSIONS {
+            is(version, "E0 00", &Packet::Disconnect(Disconnect::new(ReasonCode::NormalDisconnection)));
+        }
+        for written in ["E0 01 00", "E0 02 00 00"] {
+            assert_eq!(
+                read(Version::V5, written),
+                Ok(Packet::Disconnect(Disconnect::new(ReasonCode::NormalDisconnection)))
+            );
+        }
+    }
+
+    #[test]
+    fn mqtt_5_says_why() {
+        let packet = Packet::Disconnect(Disconnect::new(ServerShuttingDown));
+        is(Version::V5, "E0 01 8B", &packet);
+        writes(Version::V3_1_1, &packet, "E0 00");
+        let mut properties = PropertiesBuf::default();
+        properties.push(Property::SessionExpiryInterval(0));
+        let packet = Disconnect {
+            properties: properties.as_properties(),
+            ..Disconnect::new(ReasonCode::NormalDisconnection)
+        };
+        is(Version::V5, "E0 07 00 05 1100000000", &Packet::Disconnect(packet));
+    }
+
+    /// A goodbye is not answered. [MQTT-3.14.2-1]
+    #[test]
+    fn the_reasons_are_those_of_the_table() {
+        let others = [0x84, 0x85, 0x86, 0x88, 0x8A, 0x8C, 0x91, 0x92];
+        for code in 0..=u8::MAX {
+            let allowed =
+                [0x00, 0x04].contains(&code) || (0x80..=0xA2).contains(&code) && !others.contains(&code);
+            match read(Version::V5, &format!("E0 01 {code:02X}")) {
+                Ok(_) => assert!(allowed, "{code:#04x}"),
+                Err(error) => {
+                    assert!(!allowed && matches!(error, Error::Unanswered { .. }), "{code:#04x} {error:?}")
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_may_be_left_over() {
+        refused(Version::V3_1_1, "E0 01 00", MalformedPacket, "behind its last field");
+        refused(Version::V5, "E0 03 00 00 00", MalformedPacket, "behind its last field");
+        refused(Version::V5, "E0 02 00 01", MalformedPacket, "Property Length");
+    }
+}

@@ -193,3 +193,100 @@ fn first_byte_error(first: u8) -> Error {
         Some(_) => malformed("fixed header flags", RULE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode;
+    use crate::written::bytes;
+
+    fn error(written: &str) -> Error {
+        frame(&bytes(written), u32::MAX).expect_err("it is wrong")
+    }
+
+    #[test]
+    fn the_first_packet_is_found_and_no_more() {
+        let stream = bytes("40 02 0001  C0 00");
+        let first = frame(&stream, 100).expect("right").expect("whole");
+        assert_eq!(first, Frame { first: 0x40, body: &[0, 1], len: 4 });
+        let second = frame(&stream[first.len..], 100).expect("right").expect("whole");
+        assert_eq!(second, Frame { first: 0xC0, body: &[], len: 2 });
+        assert_eq!(frame(&stream[6..], 100), Ok(None));
+    }
+
+    #[test]
+    fn a_part_of_a_packet_waits_for_the_rest() {
+        let whole = [&bytes("30 C8 01")[..], &[b'x'; 200]].concat();
+        for part in 0..whole.len() {
+            assert_eq!(frame(&whole[..part], 1000), Ok(None));
+        }
+        assert_eq!(needed(&whole[..2]), None);
+        assert_eq!(needed(&whole[..3]), Some(203));
+        assert!(frame(&whole, 1000).expect("right").is_some());
+    }
+
+    /// The whole packet counts, fixed header included, and its length is enough to refuse it.
+    #[test]
+    fn what_is_too_large_is_refused_before_it_arrives() {
+        assert_eq!(frame(&bytes("30 08"), 10), Ok(None));
+        assert_eq!(frame(&bytes("30 09"), 10), Err(Error::PacketTooLarge { size: 11, maximum: 10 }));
+        let largest = frame(&bytes("30 FF FF FF 7F"), 100_000).expect_err("too large");
+        assert_eq!(largest, Error::PacketTooLarge { size: 268_435_460, maximum: 100_000 });
+        assert_eq!(largest.reason_code(), ReasonCode::PacketTooLarge);
+    }
+
+    #[test]
+    fn a_remaining_length_of_five_bytes_is_refused_before_the_fifth() {
+        assert_eq!(error("10 FF FF FF FF").reason_code(), ReasonCode::MalformedPacket);
+        assert!(matches!(error("10 FF FF FF FF"), Error::Unanswered { .. }));
+    }
+
+    /// Table 2-2, by its first byte alone. [MQTT-2.1.3-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1], [MQTT-3.14.1-1]
+    #[test]
+    fn reserved_flags_are_refused_at_the_first_byte() {
+        for first in 0..=u8::MAX {
+            let allowed = match first >> 4 {
+                0 => false,
+                // MQTT 3.1 does not use the flags of CONNECT; `decode` knows the version.
+                1 => true,
+                3 => first & 0x06 != 0x06 && first & 0x0E != 0x08,
+                // DUP belongs to MQTT 3.1; `decode` knows the version.
+                6 | 8 | 10 => first & 0x07 == 0x02,
+                _ => first & 0x0F == 0,
+            };
+            assert_eq!(frame(&[first], 100).is_ok(), allowed, "{first:#04x}");
+        }
+    }
+
+    /// [MQTT-3.3.1-4]
+    #[test]
+    fn qos_3_is_malformed() {
+        assert_eq!(error("36").reason_code(), ReasonCode::MalformedPacket);
+    }
+
+    /// [MQTT-3.3.1-2]
+    #[test]
+    fn dup_with_qos_0_is_malformed() {
+        assert_eq!(error("38").reason_code(), ReasonCode::MalformedPacket);
+    }
+
+    #[test]
+    fn the_forbidden_type_is_a_protocol_error() {
+        assert_eq!(error("00").reason_code(), ReasonCode::ProtocolError);
+    }
+
+    #[test]
+    fn a_ping_with_a_body_is_no_ping() {
+        assert!(matches!(error("C0 01"), Error::Unanswered { .. }));
+        assert!(matches!(error("D0 01"), Error::Unanswered { .. }));
+    }
+
+    #[test]
+    fn each_side_has_packets_the_other_does_not_send() {
+        let types: Vec<_> = (1..=15).filter_map(|high| PacketType::of(high << 4)).collect();
+        let client: Vec<_> = types.iter().filter(|of| !of.is_sent_by_server()).map(|of| of.name()).collect();
+        let server: Vec<_> = types.iter().filter(|of| !of.is_sent_by_client()).map(|of| of.name()).collect();
+        assert_eq!(client, ["CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ"]);
+        assert_eq!(server, ["CONNACK", "SUBACK", "UNSUBACK", "PINGRESP"]);
+    }
+}

@@ -37,6 +37,9 @@ mod put;
 mod text;
 mod varint;
 
+#[cfg(test)]
+mod written;
+
 pub use ack::Ack;
 pub use auth::Auth;
 pub use connack::ConnAck;

@@ -163,3 +163,48 @@ impl Packet<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::written::{VERSIONS, is, read, refused};
+
+    #[test]
+    fn pings_are_two_bytes() {
+        for version in VERSIONS {
+            is(version, "C0 00", &Packet::PingReq);
+            is(version, "D0 00", &Packet::PingResp);
+        }
+    }
+
+    /// Only MQTT 3.1 sends these with DUP. [MQTT-3.6.1-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1]
+    #[test]
+    fn dup_of_pubrel_subscribe_and_unsubscribe_is_of_mqtt_3_1() {
+        for written in ["6A 02 0001", "8A 06 0001 0001 'a' 01", "AA 05 0001 0001 'a'"] {
+            assert!(read(Version::V3_1, written).is_ok());
+            refused(Version::V3_1_1, written, MalformedPacket, "flags");
+        }
+        refused(Version::V5, "6A 02 0001", MalformedPacket, "flags");
+    }
+
+    /// [MQTT-1.5.5-1]
+    #[test]
+    fn mqtt_5_wants_the_shortest_remaining_length() {
+        for written in ["C0 80 00", "30 84 00 0001 'a' 00", "40 82 80 00 0001"] {
+            refused(Version::V5, written, MalformedPacket, "shortest");
+        }
+        assert_eq!(read(Version::V3_1_1, "C0 80 00"), Ok(Packet::PingReq));
+        assert!(read(Version::V3_1_1, "30 83 00 0001 'a'").is_ok());
+    }
+
+    /// A frame that `frame` would not have made.
+    #[test]
+    fn a_frame_made_by_hand_is_checked_as_well() {
+        let made = |first, body| decode(Version::V5, Frame { first, body, len: 2 + body.len() });
+        assert_eq!(made(0x00, &[]).map_err(|error| error.reason_code()), Err(ProtocolError));
+        assert_eq!(made(0x36, b"\0\x01a\0\x01\0").map_err(|error| error.reason_code()), Err(MalformedPacket));
+        assert_eq!(made(0xC0, b"x").map_err(|error| error.reason_code()), Err(MalformedPacket));
+        assert_eq!(made(0x41, b"\0\x01").map_err(|error| error.reason_code()), Err(MalformedPacket));
+    }
+}

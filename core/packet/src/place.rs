@@ -124,3 +124,62 @@ const fn set(mut ids: &[u8]) -> u64 {
     }
     bits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Place::{
+        Ack, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe, Will,
+    };
+
+    const PLACES: [Place; 11] =
+        [Connect, Will, ConnAck, Publish, Ack, Subscribe, SubAck, Unsubscribe, UnsubAck, Disconnect, Auth];
+
+    /// Table 2-4, row by row.
+    #[test]
+    fn each_property_is_allowed_where_the_table_says() {
+        let table: [(u8, &[Place]); 27] = [
+            (0x01, &[Publish, Will]),
+            (0x02, &[Publish, Will]),
+            (0x03, &[Publish, Will]),
+            (0x08, &[Publish, Will]),
+            (0x09, &[Publish, Will]),
+            (0x0B, &[Publish, Subscribe]),
+            (0x11, &[Connect, ConnAck, Disconnect]),
+            (0x12, &[ConnAck]),
+            (0x13, &[ConnAck]),
+            (0x15, &[Connect, ConnAck, Auth]),
+            (0x16, &[Connect, ConnAck, Auth]),
+            (0x17, &[Connect]),
+            (0x18, &[Will]),
+            (0x19, &[Connect]),
+            (0x1A, &[ConnAck]),
+            (0x1C, &[ConnAck, Disconnect]),
+            (0x1F, &[ConnAck, Ack, SubAck, UnsubAck, Disconnect, Auth]),
+            (0x21, &[Connect, ConnAck]),
+            (0x22, &[Connect, ConnAck]),
+            (0x23, &[Publish]),
+            (0x24, &[ConnAck]),
+            (0x25, &[ConnAck]),
+            (0x26, &PLACES),
+            (0x27, &[Connect, ConnAck]),
+            (0x28, &[ConnAck]),
+            (0x29, &[ConnAck]),
+            (0x2A, &[ConnAck]),
+        ];
+        for place in PLACES {
+            for id in 0..64 {
+                let allowed = table.iter().any(|(row, places)| *row == id && places.contains(&place));
+                assert_eq!(place.allows(id), allowed, "{id:#04x} in {place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_user_properties_and_identifiers_of_a_publish_may_repeat() {
+        for place in PLACES {
+            let repeating: Vec<u8> = (0..64).filter(|id| place.allows_again(*id)).collect();
+            assert_eq!(repeating, if place == Publish { vec![0x0B, 0x26] } else { vec![0x26] });
+        }
+    }
+}

@@ -360,3 +360,101 @@ impl std::fmt::Debug for Properties<'_> {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PropertiesBuf;
+    use crate::ReasonCode::{self, MalformedPacket, ProtocolError};
+    use crate::written::bytes;
+
+    /// Checks a block, given with its length.
+    #[track_caller]
+    fn refused(place: Place, written: &str, reason: ReasonCode) {
+        let bytes = bytes(written);
+        let error = Properties::decode(place, &mut Cursor::new(&bytes)).err().expect("it is wrong");
+        assert_eq!(error.reason_code(), reason, "{error}");
+    }
+
+    /// [MQTT-2.2.2-1]
+    #[test]
+    fn a_length_of_0_is_an_empty_block() {
+        let (properties, _) =
+            Properties::decode(Place::Connect, &mut Cursor::new(&[0, 0xEE])).expect("right");
+        assert!(properties.is_empty());
+        refused(Place::Connect, "", MalformedPacket);
+    }
+
+    #[test]
+    fn a_property_of_another_packet_is_refused() {
+        refused(Place::Publish, "05 1100000001", ProtocolError);
+        refused(Place::Ack, "02 0101", ProtocolError);
+        refused(Place::Disconnect, "02 0101", ProtocolError);
+        refused(Place::Connect, "02 0101", MalformedPacket);
+        refused(Place::Subscribe, "02 0101", MalformedPacket);
+        refused(Place::Unsubscribe, "02 0B01", MalformedPacket);
+    }
+
+    #[test]
+    fn a_property_is_there_once() {
+        refused(Place::Publish, "06 230001 230001", ProtocolError);
+        refused(Place::Subscribe, "04 0B01 0B02", ProtocolError);
+        refused(Place::Connect, "06 210001 210001", ProtocolError);
+        let twice = bytes("0E 260001'k'0001'v' 260001'k'0001'v'");
+        let (properties, _) = Properties::decode(Place::Ack, &mut Cursor::new(&twice)).expect("right");
+        assert_eq!(properties.user_properties().collect::<Vec<_>>(), [("k", "v"), ("k", "v")]);
+    }
+
+    /// A misplaced Topic Alias, then an identifier nobody knows.
+    #[test]
+    fn what_cannot_be_parsed_is_the_graver_fault() {
+        refused(Place::Disconnect, "04 230001 70", MalformedPacket);
+    }
+
+    #[test]
+    fn a_block_ends_where_its_length_says() {
+        refused(Place::Ack, "05 1F0001'p'", MalformedPacket);
+        refused(Place::Ack, "03 1F0001'p'", MalformedPacket);
+        refused(Place::Ack, "80 80 80 80 00", MalformedPacket);
+        refused(Place::Ack, "80 00", MalformedPacket);
+    }
+
+    #[test]
+    fn each_single_property_is_found_by_its_name() {
+        let mut block = PropertiesBuf::default();
+        block
+            .push(Property::UserProperty("k", "v"))
+            .push(Property::SessionExpiryInterval(7))
+            .push(Property::AuthenticationMethod("m"))
+            .push(Property::AuthenticationData(b"d"))
+            .push(Property::MaximumQoS(QoS::AtMostOnce))
+            .push(Property::RetainAvailable(false))
+            .push(Property::ReceiveMaximum(9));
+        let properties = block.as_properties();
+        assert_eq!(properties.session_expiry(), Some(7));
+        assert_eq!(properties.authentication_method(), Some("m"));
+        assert_eq!(properties.authentication_data(), Some(&b"d"[..]));
+        assert_eq!(properties.maximum_qos(), Some(QoS::AtMostOnce));
+        assert_eq!(properties.retain_available(), Some(false));
+        assert_eq!(properties.receive_maximum(), Some(9));
+        assert_eq!(properties.topic_alias_maximum(), None);
+    }
+
+    #[test]
+    fn a_block_can_be_kept_and_sent_later() {
+        let received = bytes("10 020000000A 030001't' 260001'k'0001'v'");
+        let (properties, fields) =
+            Properties::decode(Place::Publish, &mut Cursor::new(&received)).expect("right");
+        let mut kept = Vec::new();
+        properties.append_to(&mut kept);
+        assert_eq!(kept, bytes("030001't' 260001'k'0001'v'"));
+        assert_eq!((kept.len(), fields.message_expiry), (properties.byte_len(), Some(10)));
+        assert_eq!(Properties::from_checked(&kept), properties);
+    }
+
+    #[test]
+    #[should_panic(expected = "Topic Alias is a field of its packet")]
+    fn what_is_a_field_is_not_pushed() {
+        PropertiesBuf::default().push(Property::TopicAlias(1));
+    }
+}

@@ -340,3 +340,127 @@ fn maximum_qos(place: Place, cursor: &mut Cursor<'_>) -> Result<QoS, Error> {
         _ => Err(place.illegal("Maximum QoS", "is neither 0 nor 1")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::written::bytes;
+
+    /// Each property as §2.2.2.2 lays it out.
+    const ALL: [(&str, Property<'static>); 27] = [
+        ("01 01", Property::PayloadFormatIndicator(true)),
+        ("02 00000102", Property::MessageExpiryInterval(258)),
+        ("03 0001't'", Property::ContentType("t")),
+        ("08 0003'a/b'", Property::ResponseTopic("a/b")),
+        ("09 0002 00FF", Property::CorrelationData(&[0, 0xFF])),
+        ("0B C801", Property::SubscriptionIdentifier(200)),
+        ("11 FFFFFFFF", Property::SessionExpiryInterval(u32::MAX)),
+        ("12 0001'i'", Property::AssignedClientIdentifier("i")),
+        ("13 003C", Property::ServerKeepAlive(60)),
+        ("15 0001'm'", Property::AuthenticationMethod("m")),
+        ("16 0001 00", Property::AuthenticationData(&[0])),
+        ("17 00", Property::RequestProblemInformation(false)),
+        ("18 00000005", Property::WillDelayInterval(5)),
+        ("19 01", Property::RequestResponseInformation(true)),
+        ("1A 0001'r'", Property::ResponseInformation("r")),
+        ("1C 0001's'", Property::ServerReference("s")),
+        ("1F 0003'why'", Property::ReasonString("why")),
+        ("21 0014", Property::ReceiveMaximum(20)),
+        ("22 000A", Property::TopicAliasMaximum(10)),
+        ("23 0001", Property::TopicAlias(1)),
+        ("24 01", Property::MaximumQoS(QoS::AtLeastOnce)),
+        ("25 00", Property::RetainAvailable(false)),
+        ("26 0001'k' 0001'v'", Property::UserProperty("k", "v")),
+        ("27 00010000", Property::MaximumPacketSize(65_536)),
+        ("28 01", Property::WildcardSubscriptionAvailable(true)),
+        ("29 01", Property::SubscriptionIdentifiersAvailable(true)),
+        ("2A 01", Property::SharedSubscriptionAvailable(true)),
+    ];
+
+    #[test]
+    fn each_is_read_as_it_is_written() {
+        for (written, property) in ALL {
+            let written = bytes(written);
+            let mut cursor = Cursor::new(&written);
+            assert_eq!(Property::decode(Place::Publish, &mut cursor), Ok(property));
+            assert!(cursor.is_empty());
+            let mut out = Vec::new();
+            property.encode(&mut out);
+            assert_eq!(out, written);
+            assert_eq!(split_first(&written), Some((property.id(), &written[..], &[][..])));
+        }
+    }
+
+    #[test]
+    fn each_can_be_cut_short_at_every_byte() {
+        for (written, property) in ALL {
+            let written = bytes(written);
+            for len in 1..written.len() {
+                let error =
+                    Property::decode(Place::Publish, &mut Cursor::new(&written[..len])).expect_err("short");
+                assert!(error.to_string().starts_with(property.name()), "{error}");
+                assert_eq!(split_first(&written[..len]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_identifier_is_known() {
+        let known: Vec<u8> = ALL.iter().map(|(_, property)| property.id()).collect();
+        for id in (0..0x80).filter(|id| !known.contains(id)) {
+            let written = [id, 0, 1, 0, 1, 0];
+            let error = Property::decode(Place::Publish, &mut Cursor::new(&written)).expect_err("unknown");
+            assert!(error.to_string().starts_with("property identifier"), "{error}");
+        }
+        // 0x81 in two bytes, and 1 in two bytes. [MQTT-1.5.5-1]
+        for written in [[0x81, 0x01, 0], [0x81, 0x00, 1]] {
+            assert!(Property::decode(Place::Publish, &mut Cursor::new(&written)).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_that_say_nothing_are_refused() {
+        for written in [
+            "01 02",
+            "17 02",
+            "19 FF",
+            "24 02",
+            "25 02",
+            "28 02",
+            "29 02",
+            "2A 02",
+            "21 0000",
+            "27 00000000",
+            "0B 00",
+        ] {
+            let property = bytes(written);
+            let error = |place| {
+                Property::decode(place, &mut Cursor::new(&property)).expect_err("illegal").reason_code()
+            };
+            assert_eq!(error(Place::Connect), crate::ReasonCode::ProtocolError, "{written}");
+            assert_eq!(error(Place::Subscribe), crate::ReasonCode::MalformedPacket, "{written}");
+        }
+    }
+
+    /// [MQTT-3.3.2-14], [MQTT-3.3.2-13]
+    #[test]
+    fn a_response_topic_is_a_topic_name() {
+        for written in ["08 0003'a/+'", "08 0001'#'", "08 0001 FF", "08 0001 07"] {
+            assert!(Property::decode(Place::Publish, &mut Cursor::new(&bytes(written))).is_err());
+        }
+    }
+
+    /// Control characters stay allowed where a text is for people. [MQTT-1.5.7-1], [MQTT-3.3.2-19]
+    #[test]
+    fn texts_are_utf_8_without_nul() {
+        for written in ["1F 0001 FF", "1F 0001 00", "26 0001 FF 0001'v'", "26 0001'k' 0001 00", "03 0001 FF"]
+        {
+            assert!(Property::decode(Place::Publish, &mut Cursor::new(&bytes(written))).is_err());
+        }
+        let lines = bytes("26 0001'k' 0003 'a' 0A 'b'");
+        assert_eq!(
+            Property::decode(Place::Publish, &mut Cursor::new(&lines)),
+            Ok(Property::UserProperty("k", "a\nb"))
+        );
+    }
+}

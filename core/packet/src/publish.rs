@@ -200,3 +200,131 @@ fn decode_properties<'a>(cursor: &mut Cursor<'a>) -> Result<(Properties<'a>, Fie
     }
     Properties::decode(Place::Publish, cursor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::written::{VERSIONS, bytes, is, refused, writes};
+    use crate::{Packet, PropertiesBuf, Property};
+
+    const SEVEN: PublishQoS = PublishQoS::AtLeastOnce(PacketId::new(7).expect("not 0"));
+
+    #[test]
+    fn qos_0_has_no_packet_identifier() {
+        let publish = Packet::Publish(Publish::new("a/b", b"hello"));
+        is(Version::V3_1, "30 0A 0003 'a/b' 'hello'", &publish);
+        is(Version::V3_1_1, "30 0A 0003 'a/b' 'hello'", &publish);
+        is(Version::V5, "30 0B 0003 'a/b' 00 'hello'", &publish);
+    }
+
+    #[test]
+    fn dup_qos_and_retain_are_flags() {
+        let seven = PacketId::new(7).expect("not 0");
+        let publish = Publish { dup: true, retain: true, ..Publish::new("a", b"!") };
+        let once = Packet::Publish(Publish { qos: SEVEN, ..publish.clone() });
+        is(Version::V3_1_1, "3B 06 0001 'a' 0007 '!'", &once);
+        let exactly = Packet::Publish(Publish { dup: false, qos: PublishQoS::ExactlyOnce(seven), ..publish });
+        is(Version::V5, "35 07 0001 'a' 0007 00 '!'", &exactly);
+    }
+
+    /// Figure 3-9.
+    #[test]
+    fn the_example_of_the_specification() {
+        let publish = Publish {
+            qos: PublishQoS::AtLeastOnce(PacketId::new(10).expect("not 0")),
+            ..Publish::new("a/b", &[])
+        };
+        is(Version::V5, "32 08 0003 'a/b' 000A 00", &Packet::Publish(publish));
+    }
+
+    /// [MQTT-2.2.1-3], [MQTT-2.2.1-4]
+    #[test]
+    fn a_packet_identifier_of_0_is_refused() {
+        for version in VERSIONS {
+            refused(version, "32 05 0001 'a' 0000", ProtocolError, "Packet Identifier");
+            refused(version, "34 05 0001 'a' 0000", ProtocolError, "Packet Identifier");
+        }
+    }
+
+    /// [MQTT-4.7.3-1]
+    #[test]
+    fn an_empty_topic_name_needs_an_alias() {
+        refused(Version::V3_1_1, "30 03 0000 'x'", MalformedPacket, "Topic Name");
+        refused(Version::V5, "30 04 0000 00 'x'", MalformedPacket, "Topic Name");
+        let publish = Publish { topic_alias: Some(3), ..Publish::new("", b"x") };
+        is(Version::V5, "30 07 0000 03 230003 'x'", &Packet::Publish(publish));
+    }
+
+    /// [MQTT-3.3.2-2], [MQTT-4.7.0-1]
+    #[test]
+    fn a_topic_name_has_no_wildcard() {
+        for version in VERSIONS {
+            refused(version, "30 05 0003 'a/+'", MalformedPacket, "Topic Name contains a wildcard");
+            refused(version, "30 05 0003 'a/#'", MalformedPacket, "Topic Name contains a wildcard");
+        }
+    }
+
+    /// [MQTT-3.3.2-1]
+    #[test]
+    fn a_topic_name_is_utf_8_and_ends_before_the_packet_does() {
+        for version in VERSIONS {
+            refused(version, "30 04 0002 'a' FF", MalformedPacket, "Topic Name is not valid UTF-8");
+            refused(version, "30 04 0002 'a' 00", MalformedPacket, "Topic Name");
+            refused(version, "30 03 0002 'a'", MalformedPacket, "Topic Name ends behind its packet");
+            refused(version, "30 01 00", MalformedPacket, "Topic Name ends behind its packet");
+            refused(
+                version,
+                "32 04 0001 'a' 00",
+                MalformedPacket,
+                "Packet Identifier ends behind its packet",
+            );
+        }
+        refused(Version::V5, "30 03 0001 'a'", MalformedPacket, "Property Length");
+        refused(Version::V5, "30 05 0001 'a' 02 00", MalformedPacket, "Property Length");
+    }
+
+    /// The order in which Mosquitto writes them. [MQTT-3.3.2-18]
+    #[test]
+    fn identifiers_come_first_and_the_expiry_last() {
+        let mut properties = PropertiesBuf::default();
+        properties
+            .push(Property::UserProperty("b", "1"))
+            .push(Property::ContentType("t"))
+            .push(Property::UserProperty("a", "2"));
+        let publish = Publish {
+            topic_alias: Some(5),
+            message_expiry: Some(60),
+            subscription_ids: Cow::Borrowed(&[1, 200]),
+            properties: properties.as_properties(),
+            ..Publish::new("a", b"x")
+        };
+        let written =
+            "30 24 0001 'a' 1F 0B01 0BC801 260001'b'0001'1' 030001't' 260001'a'0001'2' 230005 020000003C 'x'";
+        is(Version::V5, written, &Packet::Publish(publish.clone()));
+        writes(Version::V3_1_1, &Packet::Publish(publish), "30 04 0001 'a' 'x'");
+    }
+
+    #[test]
+    fn properties_with_fields_of_their_own_are_taken_out_of_the_block() {
+        let bytes = bytes("30 15 0001 'a' 10 020000000A 030001't' 230001 0B07 0101 'x'");
+        let frame = crate::frame(&bytes, 100).expect("right").expect("whole");
+        let publish = Publish::decode(Version::V5, frame).expect("right");
+        assert_eq!((publish.message_expiry, publish.topic_alias), (Some(10), Some(1)));
+        assert_eq!(*publish.subscription_ids, [7]);
+        let rest: Vec<_> = publish.properties.iter().collect();
+        assert_eq!(rest, [Property::ContentType("t"), Property::PayloadFormatIndicator(true)]);
+        assert_eq!(publish.properties.byte_len(), 6);
+    }
+
+    #[test]
+    fn the_head_is_all_but_the_payload() {
+        let publish = Publish { qos: SEVEN, ..Publish::new("a", b"payload") };
+        for version in VERSIONS {
+            let (mut head, mut whole) = (Vec::new(), Vec::new());
+            publish.encode_head(version, &mut head);
+            publish.encode(version, &mut whole);
+            assert_eq!([&head[..], b"payload"].concat(), whole);
+        }
+    }
+}

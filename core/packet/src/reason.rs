@@ -96,7 +96,7 @@ impl ReasonCode {
         self as u8 >= 0x80
     }
 
-    /// The Connect Return code by which a CONNACK of MQTT 3.x says it best. [3.1.1 MQTT-3.2.2-6]
+    /// The Connect Return code by which a CONNACK of MQTT 3.x says it best.
     pub const fn connect_return_code(self) -> u8 {
         match self {
             code if !code.is_error() => 0,
@@ -147,5 +147,46 @@ impl From<crate::QoS> for ReasonCode {
 impl std::fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Table 2-6: 43 codes, of which three names share 0x00.
+    #[test]
+    fn each_code_has_its_number_and_no_other_number_is_one() {
+        let numbers: Vec<u8> = ReasonCode::ALL.iter().map(|code| u8::from(*code)).collect();
+        let table: Vec<u8> =
+            [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19].into_iter().chain(0x80..=0xA2).collect();
+        assert_eq!(numbers, table);
+        for number in 0..=u8::MAX {
+            assert_eq!(ReasonCode::try_from(number).is_ok(), table.contains(&number));
+        }
+    }
+
+    #[test]
+    fn refusals_begin_at_0x80() {
+        assert!(!ReasonCode::ReAuthenticate.is_error());
+        assert!(ReasonCode::UnspecifiedError.is_error());
+    }
+
+    #[test]
+    fn names_are_the_specifications() {
+        assert_eq!(ReasonCode::GrantedQoS0.to_string(), "Success");
+        assert_eq!(ReasonCode::BadUserNameOrPassword.to_string(), "Bad User Name or Password");
+    }
+
+    /// MQTT 3.1.1, Table 3.1.
+    #[test]
+    fn connect_return_codes_are_read_as_they_are_written() {
+        for code in 0..=5 {
+            let reason = ReasonCode::from_connect_return_code(code).expect("defined");
+            assert_eq!(reason.connect_return_code(), code);
+        }
+        assert_eq!(ReasonCode::from_connect_return_code(6), None);
+        assert_eq!(ReasonCode::ServerBusy.connect_return_code(), 3);
+        assert_eq!(ReasonCode::Banned.connect_return_code(), 5);
     }
 }

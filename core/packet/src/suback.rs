@@ -80,3 +80,54 @@ fn reason(version: Version, code: u8) -> Result<ReasonCode, Error> {
     ReasonCode::among(if version.is_v5() { REASONS } else { RETURN_CODES }, code)
         .ok_or(protocol("Reason Code", "is none of those of SUBACK [MQTT-3.9.3-2]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Packet;
+    use crate::ReasonCode::{GrantedQoS2, MalformedPacket, NotAuthorized, ProtocolError};
+    use crate::written::{VERSIONS, is, read, refused, writes};
+
+    fn suback(reasons: Vec<ReasonCode>) -> Packet<'static> {
+        Packet::SubAck(SubAck { packet_id: PacketId::FIRST, properties: Properties::default(), reasons })
+    }
+
+    /// [MQTT-2.2.1-6], [MQTT-3.9.3-1]
+    #[test]
+    fn reasons_stand_in_the_order_of_the_filters() {
+        let granted = suback(vec![GrantedQoS2, ReasonCode::GrantedQoS0, FAILURE]);
+        is(Version::V3_1, "90 05 0001 02 00 80", &granted);
+        is(Version::V3_1_1, "90 05 0001 02 00 80", &granted);
+        is(Version::V5, "90 06 0001 00 02 00 80", &granted);
+    }
+
+    /// [3.1.1 MQTT-3.9.3-2]
+    #[test]
+    fn mqtt_3_knows_one_failure() {
+        writes(Version::V3_1_1, &suback(vec![NotAuthorized, GrantedQoS2]), "90 04 0001 80 02");
+        for code in 0..=u8::MAX {
+            let written = format!("90 03 0001 {code:02X}");
+            assert_eq!(read(Version::V3_1_1, &written).is_ok(), [0, 1, 2, 0x80].contains(&code), "{written}");
+        }
+    }
+
+    /// [MQTT-3.9.3-2]
+    #[test]
+    fn the_reasons_are_those_of_the_table() {
+        let allowed = [0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2];
+        for code in 0..=u8::MAX {
+            let written = format!("90 04 0001 00 {code:02X}");
+            assert_eq!(read(Version::V5, &written).is_ok(), allowed.contains(&code), "{written}");
+        }
+    }
+
+    #[test]
+    fn nothing_may_be_missing() {
+        for version in VERSIONS {
+            refused(version, "90 01 00", MalformedPacket, "Packet Identifier");
+            refused(version, "90 02 0000", ProtocolError, "Packet Identifier");
+        }
+        refused(Version::V3_1_1, "90 02 0001", MalformedPacket, "no Reason Code");
+        refused(Version::V5, "90 03 0001 00", MalformedPacket, "no Reason Code");
+    }
+}

@@ -141,3 +141,111 @@ impl SubscriptionOptions {
             | (self.retain_handling as u8) << 4
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Packet;
+    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::written::{VERSIONS, is, read, refused, writes};
+
+    fn subscribe(filters: Vec<(&str, SubscriptionOptions)>) -> Subscribe<'_> {
+        let packet_id = PacketId::new(10).expect("not 0");
+        Subscribe { packet_id, subscription_id: None, properties: Properties::default(), filters }
+    }
+
+    /// Figure 3-21.
+    #[test]
+    fn the_example_of_the_specification() {
+        let filters = vec![
+            ("a/b", SubscriptionOptions::new(QoS::AtLeastOnce)),
+            ("c/d", SubscriptionOptions::new(QoS::ExactlyOnce)),
+        ];
+        let subscribe = Packet::Subscribe(subscribe(filters));
+        is(Version::V3_1, "82 0E 000A 0003'a/b' 01 0003'c/d' 02", &subscribe);
+        is(Version::V3_1_1, "82 0E 000A 0003'a/b' 01 0003'c/d' 02", &subscribe);
+        is(Version::V5, "82 0F 000A 00 0003'a/b' 01 0003'c/d' 02", &subscribe);
+    }
+
+    #[test]
+    fn options_are_bits() {
+        for (byte, handling) in [
+            ("0E", RetainHandling::SendOnSubscribe),
+            ("1E", RetainHandling::SendIfNew),
+            ("2E", RetainHandling::DoNotSend),
+        ] {
+            let options = SubscriptionOptions {
+                qos: QoS::ExactlyOnce,
+                no_local: true,
+                retain_as_published: true,
+                retain_handling: handling,
+            };
+            let subscribe = Packet::Subscribe(subscribe(vec![("a", options)]));
+            is(Version::V5, &format!("82 07 000A 00 0001'a' {byte}"), &subscribe);
+            writes(Version::V3_1_1, &subscribe, "82 06 000A 0001'a' 02");
+        }
+    }
+
+    /// [MQTT-3.8.3-5], [3.1.1 MQTT-3.8.3-4]
+    #[test]
+    fn reserved_options_are_refused() {
+        for options in ["03", "30", "40", "80"] {
+            refused(
+                Version::V5,
+                &format!("82 07 000A 00 0001'a' {options}"),
+                MalformedPacket,
+                "Subscription Options",
+            );
+        }
+        for options in ["03", "04", "08", "10", "20", "40", "80"] {
+            refused(
+                Version::V3_1_1,
+                &format!("82 06 000A 0001'a' {options}"),
+                MalformedPacket,
+                "Subscription Options",
+            );
+        }
+    }
+
+    /// [MQTT-3.8.3-2]
+    #[test]
+    fn there_is_at_least_one_filter() {
+        refused(Version::V3_1_1, "82 02 000A", MalformedPacket, "no Topic Filter");
+        refused(Version::V5, "82 03 000A 00", MalformedPacket, "no Topic Filter");
+    }
+
+    /// [MQTT-3.8.3-1], [MQTT-4.7.3-1], [MQTT-4.7.3-2]
+    #[test]
+    fn filters_are_strings_of_at_least_one_character() {
+        refused(Version::V5, "82 06 000A 00 0000 00", MalformedPacket, "Topic Filter is empty");
+        refused(Version::V5, "82 07 000A 00 0001 00 00", MalformedPacket, "Topic Filter");
+        refused(Version::V3_1_1, "82 06 000A 0001 FF 00", MalformedPacket, "Topic Filter is not valid UTF-8");
+        assert!(read(Version::V5, "82 09 000A 00 0003'+/#' 00").is_ok());
+    }
+
+    #[test]
+    fn nothing_may_be_missing() {
+        for version in VERSIONS {
+            refused(version, "82 01 00", MalformedPacket, "Packet Identifier");
+            refused(version, "82 02 0000", ProtocolError, "Packet Identifier");
+        }
+        refused(Version::V3_1_1, "82 05 000A 0001'a'", MalformedPacket, "Subscription Options");
+        refused(Version::V3_1_1, "82 09 000A 0001'a' 00 0002'b'", MalformedPacket, "Topic Filter");
+    }
+
+    #[test]
+    fn the_subscription_identifier_is_a_number_from_1_on_and_there_once() {
+        let subscribe = Subscribe {
+            subscription_id: Some(268_435_455),
+            ..subscribe(vec![("a", SubscriptionOptions::default())])
+        };
+        is(Version::V5, "82 0C 000A 05 0BFFFFFF7F 0001'a' 00", &Packet::Subscribe(subscribe));
+        refused(
+            Version::V5,
+            "82 09 000A 02 0B00 0001'a' 00",
+            MalformedPacket,
+            "Subscription Identifier is 0",
+        );
+        refused(Version::V5, "82 0B 000A 04 0B010B01 0001'a' 00", ProtocolError, "more than once");
+    }
+}

@@ -84,3 +84,97 @@ const fn odd_bytes(word: u64) -> u64 {
     let hash = (word ^ (ONES * b'#' as u64)).wrapping_sub(ONES);
     (word | below_space | delete | plus | hash) & HIGH
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Surrogates and other ill-formed bytes. [MQTT-1.5.4-1]
+    #[test]
+    fn ill_formed_bytes_are_no_string() {
+        for bytes in [&b"to\xED\xA0\x80"[..], b"to\xED\xBF\xBF", b"\xFF", b"\xC0\x80", b"cut \xE2\x82"] {
+            assert!(
+                string(bytes, "s").is_err() && name(bytes, "s").is_err() && topic_name(bytes, "s").is_err()
+            );
+        }
+    }
+
+    /// [MQTT-1.5.4-2], [MQTT-4.7.3-2]
+    #[test]
+    fn no_string_contains_nul() {
+        for bytes in [&b"\0"[..], b"a\0", b"longer than eight\0", b"\0longer than eight"] {
+            assert!(
+                string(bytes, "s").is_err() && name(bytes, "s").is_err() && topic_name(bytes, "s").is_err()
+            );
+        }
+    }
+
+    /// [MQTT-1.5.4-3]
+    #[test]
+    fn a_byte_order_mark_is_a_character_like_others() {
+        let text = "\u{FEFF}a\u{FEFF}";
+        assert_eq!(string(text.as_bytes(), "s"), Ok(text));
+        assert_eq!(topic_name(text.as_bytes(), "s"), Ok(text));
+    }
+
+    #[test]
+    fn control_characters_are_refused_in_names_only() {
+        for character in ('\u{1}'..='\u{1F}').chain('\u{7F}'..='\u{9F}') {
+            for text in
+                [format!("{character}"), format!("sensors/{character}7"), format!("sensors/7/äöü{character}")]
+            {
+                assert_eq!(string(text.as_bytes(), "s"), Ok(&*text));
+                assert!(name(text.as_bytes(), "s").is_err(), "{text:?}");
+                assert!(topic_name(text.as_bytes(), "s").is_err(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_other_characters_are_taken_everywhere() {
+        for text in [
+            "",
+            " ",
+            "~",
+            "a",
+            "A\u{2A6D4}",
+            "\u{A0}",
+            "\u{FFFF}",
+            "\u{C2}\u{80A0}",
+            "sensors/7/温度",
+            "$SYS/broker",
+        ] {
+            assert_eq!(string(text.as_bytes(), "s"), Ok(text));
+            assert_eq!(name(text.as_bytes(), "s"), Ok(text));
+            assert_eq!(topic_name(text.as_bytes(), "s"), Ok(text));
+        }
+    }
+
+    /// A wildcard at each place of names of each length. [MQTT-3.3.2-2], [MQTT-4.7.0-1]
+    #[test]
+    fn no_topic_name_contains_a_wildcard() {
+        for len in 1..40 {
+            for at in 0..len {
+                for wildcard in [b'+', b'#'] {
+                    let mut bytes = vec![b'a'; len];
+                    assert!(topic_name(&bytes, "s").is_ok());
+                    bytes[at] = wildcard;
+                    assert!(topic_name(&bytes, "s").is_err());
+                    assert!(name(&bytes, "s").is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_bytes_are_told_from_others_at_every_place() {
+        for byte in 0..=u8::MAX {
+            let is_odd = !(b' '..=b'~').contains(&byte) || byte == b'+' || byte == b'#';
+            for (len, at) in [(1, 0), (7, 6), (8, 0), (8, 7), (9, 0), (9, 8), (16, 8), (23, 22), (23, 15)] {
+                let mut bytes = vec![b'a'; len];
+                bytes[at] = byte;
+                assert_eq!(is_plain(&bytes), !is_odd, "{byte:#04x} at {at} of {len}");
+            }
+        }
+    }
+}

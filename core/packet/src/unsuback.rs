@@ -74,3 +74,49 @@ fn reason(code: u8) -> Result<ReasonCode, Error> {
     ReasonCode::among(REASONS, code)
         .ok_or(protocol("Reason Code", "is none of those of UNSUBACK [MQTT-3.11.3-2]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Packet;
+    use crate::ReasonCode::{MalformedPacket, NoSubscriptionExisted, ProtocolError, Success};
+    use crate::written::{VERSIONS, is, read, refused, writes};
+
+    fn unsuback(reasons: Vec<ReasonCode>) -> Packet<'static> {
+        Packet::UnsubAck(UnsubAck { packet_id: PacketId::FIRST, properties: Properties::default(), reasons })
+    }
+
+    /// [MQTT-2.2.1-6], [MQTT-3.11.3-1]
+    #[test]
+    fn reasons_stand_in_the_order_of_the_filters() {
+        let reasons = unsuback(vec![Success, NoSubscriptionExisted]);
+        is(Version::V5, "B0 05 0001 00 00 11", &reasons);
+        writes(Version::V3_1_1, &reasons, "B0 02 0001");
+    }
+
+    #[test]
+    fn mqtt_3_does_not_tell() {
+        is(Version::V3_1, "B0 02 0001", &unsuback(Vec::new()));
+        is(Version::V3_1_1, "B0 02 0001", &unsuback(Vec::new()));
+    }
+
+    /// [MQTT-3.11.3-2]
+    #[test]
+    fn the_reasons_are_those_of_the_table() {
+        let allowed = [0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91];
+        for code in 0..=u8::MAX {
+            let written = format!("B0 04 0001 00 {code:02X}");
+            assert_eq!(read(Version::V5, &written).is_ok(), allowed.contains(&code), "{written}");
+        }
+    }
+
+    #[test]
+    fn nothing_may_be_missing_or_left_over() {
+        for version in VERSIONS {
+            refused(version, "B0 00", MalformedPacket, "Packet Identifier");
+            refused(version, "B0 02 0000", ProtocolError, "Packet Identifier");
+        }
+        refused(Version::V3_1_1, "B0 03 0001 00", MalformedPacket, "behind its last field");
+        refused(Version::V5, "B0 03 0001 00", MalformedPacket, "no Reason Code");
+    }
+}

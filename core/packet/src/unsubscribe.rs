@@ -57,3 +57,46 @@ impl<'a> Unsubscribe<'a> {
         2 + put::properties_len(version, self.properties) + filters
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Packet;
+    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::written::{VERSIONS, is, refused};
+
+    /// Figure 3-30.
+    #[test]
+    fn the_example_of_the_specification() {
+        let packet_id = PacketId::new(10).expect("not 0");
+        let unsubscribe =
+            Unsubscribe { packet_id, properties: Properties::default(), filters: vec!["a/b", "c/d"] };
+        let unsubscribe = Packet::Unsubscribe(unsubscribe);
+        is(Version::V3_1, "A2 0C 000A 0003'a/b' 0003'c/d'", &unsubscribe);
+        is(Version::V3_1_1, "A2 0C 000A 0003'a/b' 0003'c/d'", &unsubscribe);
+        is(Version::V5, "A2 0D 000A 00 0003'a/b' 0003'c/d'", &unsubscribe);
+    }
+
+    /// [MQTT-3.10.3-2]
+    #[test]
+    fn there_is_at_least_one_filter() {
+        refused(Version::V3_1_1, "A2 02 000A", MalformedPacket, "no Topic Filter");
+        refused(Version::V5, "A2 03 000A 00", MalformedPacket, "no Topic Filter");
+    }
+
+    /// [MQTT-3.10.3-1], [MQTT-4.7.3-1]
+    #[test]
+    fn filters_are_strings_of_at_least_one_character() {
+        refused(Version::V5, "A2 08 000A 00 0001'a' 0000", MalformedPacket, "Topic Filter is empty");
+        refused(Version::V3_1_1, "A2 05 000A 0001 FF", MalformedPacket, "Topic Filter is not valid UTF-8");
+    }
+
+    #[test]
+    fn nothing_may_be_missing() {
+        for version in VERSIONS {
+            refused(version, "A2 00", MalformedPacket, "Packet Identifier");
+            refused(version, "A2 02 0000", ProtocolError, "Packet Identifier");
+        }
+        refused(Version::V3_1_1, "A2 04 000A 0001", MalformedPacket, "Topic Filter");
+    }
+}

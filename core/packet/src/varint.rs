@@ -68,3 +68,44 @@ pub(crate) fn write(value: u32, out: &mut [u8; 4]) -> usize {
 const fn low_byte(value: u32) -> u8 {
     value.to_le_bytes()[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The borders of Table 1-1. [MQTT-1.5.5-1]
+    #[test]
+    fn the_fewest_bytes_are_written_and_read_back() {
+        for (value, bytes) in [
+            (0, &[0x00][..]),
+            (127, &[0x7F]),
+            (128, &[0x80, 0x01]),
+            (16_383, &[0xFF, 0x7F]),
+            (16_384, &[0x80, 0x80, 0x01]),
+            (2_097_151, &[0xFF, 0xFF, 0x7F]),
+            (2_097_152, &[0x80, 0x80, 0x80, 0x01]),
+            (MAXIMUM, &[0xFF, 0xFF, 0xFF, 0x7F]),
+        ] {
+            let mut out = [0; 4];
+            let written = write(value, &mut out);
+            assert_eq!(&out[..written], bytes);
+            assert_eq!(len(value), bytes.len());
+            assert_eq!(read(bytes), Varint::Value(value, bytes.len()));
+        }
+    }
+
+    #[test]
+    fn four_bytes_that_go_on_are_too_many_and_fewer_are_too_few() {
+        assert_eq!(read(&[]), Varint::Incomplete);
+        assert_eq!(read(&[0x80]), Varint::Incomplete);
+        assert_eq!(read(&[0xFF, 0xFF, 0xFF]), Varint::Incomplete);
+        assert_eq!(read(&[0x80, 0x80, 0x80, 0x80]), Varint::TooLong);
+        assert_eq!(read(&[0xFF, 0xFF, 0xFF, 0xFF, 0x00]), Varint::TooLong);
+    }
+
+    #[test]
+    #[should_panic(expected = "at most four bytes")]
+    fn a_number_for_five_bytes_is_our_own_bug() {
+        write(MAXIMUM + 1, &mut [0; 4]);
+    }
+}
