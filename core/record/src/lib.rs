@@ -15,7 +15,7 @@ mod time;
 pub use journal::{Batch, Completion, Journal, Outcome, Room};
 pub use memory::MemoryJournal;
 pub use message::{Message, MessageRef};
-pub use number::{BatchNumber, Ordinal, SessionNumber, ShardId};
+pub use number::{BatchNumber, Ordinal, SessionNumber, ShardId, stable_hash};
 pub use record::{
     CopyRecord, Ending, PublishRecord, Record, ReplayedCopy, SessionRecord, Settled, SubscribeRecord,
     WillRecord,

@@ -45,13 +45,18 @@ impl ShardId {
 
     /// The home of a Client's Session: the one place that decides it. The hash must not depend on the process.
     pub fn home_of(client_id: &str) -> Self {
-        // FNV-1a: short, stable for ever, and spread well enough over 64.
-        let hash = client_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let folded = (hash ^ (hash >> 32)) % u64::from(SHARDS);
+        let folded = stable_hash(client_id) % u64::from(SHARDS);
         Self(u8::try_from(folded).expect("below 64"))
     }
+}
+
+/// A hash that never changes, between processes and versions.
+pub fn stable_hash(text: &str) -> u64 {
+    // FNV-1a, with its better upper half folded in.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash ^ (hash >> 32)
 }
 
 impl SessionNumber {

@@ -56,6 +56,8 @@ pub enum Record {
     Received {
         /// Whose copy.
         session: SessionNumber,
+        /// Where its home keeps it in memory: a hint, checked against the number.
+        slot: u32,
         /// Which copy.
         ordinal: Ordinal,
     },
@@ -106,6 +108,8 @@ pub struct WillRecord {
 pub struct SubscribeRecord {
     /// Whose Subscription.
     pub session: SessionNumber,
+    /// Where its home keeps it in memory: a hint, checked against the number.
+    pub slot: u32,
     /// The filter as the Client wrote it.
     pub filter: SubscriptionFilter,
     /// Subscription Options.

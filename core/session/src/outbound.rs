@@ -38,8 +38,8 @@ pub enum Overflow {
 pub struct Outbound {
     /// Sent at least once, ascending ordinals.
     in_flight: VecDeque<(Ordinal, MessageCopy)>,
-    /// Never sent; their ordinals are consecutive and end before `next`.
-    queued: VecDeque<MessageCopy>,
+    /// Never sent, ascending ordinals.
+    queued: VecDeque<(Ordinal, MessageCopy)>,
     /// The ordinal of the next copy.
     next: Ordinal,
     /// How many of `in_flight` this Network Connection has seen; those behind wait to be sent again.
@@ -53,10 +53,16 @@ pub struct Outbound {
 impl Outbound {
     /// Appends a copy.
     pub fn enqueue(&mut self, copy: MessageCopy) -> Ordinal {
+        let ordinal = self.skip();
+        self.bytes += copy.size();
+        self.queued.push_back((ordinal, copy));
+        ordinal
+    }
+
+    /// The ordinal of a copy that is dropped before it is queued: it is used up all the same.
+    pub fn skip(&mut self) -> Ordinal {
         let ordinal = self.next;
         self.next = Ordinal(ordinal.0 + 1);
-        self.bytes += copy.size();
-        self.queued.push_back(copy);
         ordinal
     }
 
@@ -67,32 +73,31 @@ impl Outbound {
 
     /// The copy that would be sent next, if it were never sent before.
     pub fn first_queued(&self) -> Option<&MessageCopy> {
-        self.queued.front()
+        self.queued.front().map(|(_, copy)| copy)
     }
 
     /// Takes out the copy that waited longest unsent.
     pub fn pop_queued(&mut self) -> Option<(Ordinal, MessageCopy)> {
-        let ordinal = Ordinal(self.next.0 - self.queued.len() as u64);
-        let copy = self.queued.pop_front()?;
+        let (ordinal, copy) = self.queued.pop_front()?;
         self.bytes -= copy.size();
         Some((ordinal, copy))
     }
 
     /// The identifiers of that many copies are still in use that the next cannot have one.
     pub fn is_wrapped(&self) -> bool {
-        let next = self.next.0 - self.queued.len() as u64;
-        self.in_flight.front().is_some_and(|(oldest, _)| next - oldest.0 >= PACKET_IDS)
+        let next = self.queued.front().map_or(self.next, |(ordinal, _)| *ordinal);
+        self.in_flight.front().is_some_and(|(oldest, _)| next.0 - oldest.0 >= PACKET_IDS)
     }
 
     /// Moves the first queued copy into flight, as sent.
-    pub fn start(&mut self) -> Option<(PacketId, &mut MessageCopy)> {
+    pub fn start(&mut self) -> Option<(Ordinal, &mut MessageCopy)> {
         let (ordinal, mut copy) = self.pop_queued()?;
         self.bytes += copy.size();
         copy.state = CopyState::Sent;
         self.in_flight.push_back((ordinal, copy));
         self.current = self.in_flight.len();
         self.open += 1;
-        self.in_flight.back_mut().map(|(ordinal, copy)| (packet_id(*ordinal), copy))
+        self.in_flight.back_mut().map(|(ordinal, copy)| (*ordinal, copy))
     }
 
     /// The next copy in flight that a new Network Connection has not seen.
@@ -127,6 +132,12 @@ impl Outbound {
         (copy.state != CopyState::Finished).then_some((*ordinal, copy))
     }
 
+    /// The identifier of a copy in flight, if this Network Connection has seen it.
+    pub fn seen_id(&self, ordinal: Ordinal) -> Option<PacketId> {
+        let place = self.in_flight.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
+        (place < self.current).then(|| packet_id(ordinal))
+    }
+
     /// The copy in flight with this ordinal.
     pub fn find_ordinal(&mut self, ordinal: Ordinal) -> Option<&mut MessageCopy> {
         let place = self.in_flight.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
@@ -157,6 +168,14 @@ impl Outbound {
         Some(finished)
     }
 
+    /// Takes out a copy that was never sent.
+    pub fn remove_queued(&mut self, ordinal: Ordinal) -> Option<MessageCopy> {
+        let place = self.queued.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
+        let (_, copy) = self.queued.remove(place)?;
+        self.bytes -= copy.size();
+        Some(copy)
+    }
+
     /// PUBREC came for this copy: the Message itself is no longer needed.
     pub fn received(&mut self, ordinal: Ordinal, state: CopyState) {
         let Some(copy) = self.find_ordinal(ordinal) else { return };
@@ -169,10 +188,8 @@ impl Outbound {
 
     /// All unfinished copies, in order, with their ordinals.
     pub fn unfinished(&self) -> impl Iterator<Item = (Ordinal, &MessageCopy)> {
-        let first = self.next.0 - self.queued.len() as u64;
-        let in_flight = self.in_flight.iter().map(|(ordinal, copy)| (*ordinal, copy));
-        let queued = (first..).map(Ordinal).zip(&self.queued);
-        in_flight.filter(|(_, copy)| copy.state != CopyState::Finished).chain(queued)
+        let all = self.in_flight.iter().chain(&self.queued).map(|(ordinal, copy)| (*ordinal, copy));
+        all.filter(|(_, copy)| copy.state != CopyState::Finished)
     }
 
     /// Copies that wait unsent.
@@ -252,7 +269,7 @@ mod tests {
         for _ in 0..70_000 {
             outbound.enqueue(copy());
             if !outbound.is_wrapped() {
-                let id = outbound.start().expect("it was queued").0;
+                let id = packet_id(outbound.start().expect("it was queued").0);
                 sent += 1;
                 if sent > 1 {
                     let (ordinal, _) = outbound.find(id).expect("in flight");
@@ -263,7 +280,8 @@ mod tests {
         assert_eq!(sent, 65_535);
         assert!(outbound.finish(Ordinal(0)).is_some());
         assert!(!outbound.is_wrapped());
-        assert_eq!(outbound.start().expect("the next in line").0.get(), 1);
+        let next = outbound.start().expect("the next in line").0;
+        assert_eq!(packet_id(next).get(), 1);
     }
 
     #[test]
@@ -276,7 +294,7 @@ mod tests {
             outbound.pop_queued();
         }
         outbound.enqueue(copy());
-        let (id, _) = outbound.start().expect("queued");
+        let id = packet_id(outbound.start().expect("queued").0);
         assert_eq!(id.get(), 102);
         assert_eq!(outbound.find(id).map(|(ordinal, _)| ordinal), Some(Ordinal(101)));
         assert_eq!(outbound.in_flight_len(), 2);
@@ -286,7 +304,7 @@ mod tests {
     fn an_identifier_unseen_by_this_network_connection_is_unknown() {
         let mut outbound = Outbound::default();
         outbound.enqueue(copy());
-        let id = outbound.start().expect("queued").0;
+        let id = packet_id(outbound.start().expect("queued").0);
         outbound.restart();
         assert!(outbound.find(id).is_none());
         outbound.seen();

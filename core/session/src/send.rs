@@ -65,20 +65,21 @@ impl Session {
     }
 
     /// Sends what the Client may have: first again what an earlier Network Connection left unanswered, in its order
-    /// [MQTT-4.4.0-1], [MQTT-4.6.0-1], then what is queued. `settle` hears of every copy that ends here.
+    /// [MQTT-4.4.0-1], [MQTT-4.6.0-1], then what is queued. `settle` hears of every copy that ends here. Returns how
+    /// many PUBLISH packets that made.
     pub fn send_queued(
         &mut self,
         outgoing: &mut Outgoing,
         limits: &SendLimits,
         now: Time,
         mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
-    ) {
+    ) -> u64 {
         let Some(connection) = self.connection.as_deref_mut().filter(|connection| connection.open) else {
-            return;
+            return 0;
         };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        self.send_unseen(outgoing, window, limits, now, &mut settle);
-        self.send_first_time(outgoing, window, limits, now, settle);
+        let again = self.send_unseen(outgoing, window, limits, now, &mut settle);
+        again + self.send_first_time(outgoing, window, limits, now, settle)
     }
 
     /// Must a call of [`Session::send_queued`] follow once bytes were taken?
@@ -96,14 +97,16 @@ impl Session {
         limits: &SendLimits,
         now: Time,
         settle: &mut impl FnMut(Ordinal, MessageCopy, Settled),
-    ) {
-        let Some(connection) = self.connection.as_deref_mut() else { return };
+    ) -> u64 {
+        let mut count = 0;
+        let Some(connection) = self.connection.as_deref_mut() else { return count };
         loop {
             let open = self.outbound.open();
-            let Some((ordinal, copy)) = self.outbound.next_unseen() else { return };
+            let Some((ordinal, copy)) = self.outbound.next_unseen() else { return count };
             if outgoing.len() >= limits.ahead_bytes || (copy.state == CopyState::Sent && open >= window) {
-                return;
+                return count;
             }
+            count += u64::from(copy.state == CopyState::Sent);
             // What was sent before is sent again even if it expired meanwhile: its delivery has begun.
             let sent = match copy.state {
                 CopyState::Sent => send_with_id(connection, copy, packet_id(ordinal), true, outgoing, now),
@@ -129,10 +132,11 @@ impl Session {
         limits: &SendLimits,
         now: Time,
         mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
-    ) {
-        let Some(connection) = self.connection.as_deref_mut() else { return };
+    ) -> u64 {
+        let mut count = 0;
+        let Some(connection) = self.connection.as_deref_mut() else { return count };
         if self.outbound.next_unseen().is_some() {
-            return;
+            return count;
         }
         while let Some(first) = self.outbound.first_queued() {
             if first.message.as_ref().is_some_and(|message| message.is_expired(now)) {
@@ -143,17 +147,19 @@ impl Session {
             }
             let has_room = self.outbound.open() < window && outgoing.len() < limits.ahead_bytes;
             if !has_room || self.outbound.is_wrapped() {
-                return;
+                break;
             }
-            let Some((id, copy)) = self.outbound.start() else { return };
-            if send_with_id(connection, copy, id, false, outgoing, now) == Sent::TooLarge {
+            let Some((ordinal, copy)) = self.outbound.start() else { break };
+            count += 1;
+            if send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now) == Sent::TooLarge
+                && let Some(copy) = self.outbound.finish(ordinal)
+            {
                 // [MQTT-3.1.2-25]
-                let Some((ordinal, _)) = self.outbound.find(id) else { return };
-                if let Some(copy) = self.outbound.finish(ordinal) {
-                    settle(ordinal, copy, Settled::TooLarge);
-                }
+                count -= 1;
+                settle(ordinal, copy, Settled::TooLarge);
             }
         }
+        count
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Session {
     pub will: Option<Box<Will>>,
     /// Session Expiry Interval in seconds; `u32::MAX` is for ever. Zero: it ends with its Network Connection.
     pub expiry: u32,
+    /// The journal knows it.
+    pub recorded: bool,
     /// When its Network Connection ended; its expiry and the delay of its Will count from here.
     pub disconnected: Option<Time>,
 }
@@ -39,6 +41,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             will: None,
             expiry,
+            recorded: false,
             disconnected: None,
         }
     }
@@ -51,6 +54,13 @@ impl Session {
     /// Its Network Connection, once CONNACK has left.
     pub fn open_connection(&mut self) -> Option<&mut Connection> {
         self.connection.as_deref_mut().filter(|connection| connection.open)
+    }
+
+    /// Its Network Connection is gone: what was in flight is sent again over the next.
+    pub fn detach(&mut self, now: Time) {
+        self.connection = None;
+        self.outbound.restart();
+        self.disconnected = Some(now);
     }
 
     /// When it ends by itself, if nobody comes back [MQTT-3.1.2-23].

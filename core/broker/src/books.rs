@@ -1,0 +1,83 @@
+//! Writing down what became of a copy: in the ledger always, in the journal when its Session is persistent.
+
+use martlet_record::{Message, Ordinal, Record, SessionNumber, Settled};
+use martlet_session::{MessageCopy, Overflow, QueueLimits, Session};
+use std::sync::Arc;
+
+use crate::Ledger;
+
+/// The ledger of a shard and its records of this turn, as far as one Session concerns them.
+#[derive(Debug)]
+pub(crate) struct Books<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) records: &'a mut Vec<Record>,
+    pub(crate) session: SessionNumber,
+    pub(crate) is_persistent: bool,
+}
+
+/// Did a copy find room?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enqueued {
+    Queued,
+    /// A copy, this or the one that waited longest, was dropped for it.
+    Dropped,
+}
+
+impl Books<'_> {
+    /// A copy ended this way.
+    pub(crate) fn settle(&mut self, ordinal: Ordinal, how: Settled) {
+        self.count(how);
+        if self.is_persistent {
+            self.records.push(Record::Settled { session: self.session, ordinal, how });
+        }
+    }
+
+    /// Queues a copy, or lets the overflow policy decide.
+    pub(crate) fn enqueue(
+        &mut self,
+        session: &mut Session,
+        copy: MessageCopy,
+        limits: &QueueLimits,
+    ) -> Enqueued {
+        self.ledger.accepted += 1;
+        if !session.outbound.is_full(copy.size(), limits) {
+            session.outbound.enqueue(copy);
+            return Enqueued::Queued;
+        }
+        match limits.overflow {
+            Overflow::DropNewest => {
+                let ordinal = session.outbound.skip();
+                self.settle(ordinal, Settled::QueueFull);
+            }
+            Overflow::DropOldest => {
+                session.outbound.enqueue(copy);
+                if let Some((oldest, _)) = session.outbound.pop_queued() {
+                    self.settle(oldest, Settled::QueueFull);
+                }
+            }
+        }
+        Enqueued::Dropped
+    }
+
+    fn count(&mut self, how: Settled) {
+        *match how {
+            Settled::Delivered => &mut self.ledger.delivered,
+            Settled::Refused => &mut self.ledger.dropped_refused,
+            Settled::Expired => &mut self.ledger.expired,
+            Settled::QueueFull => &mut self.ledger.dropped_queue_full,
+            Settled::TooLarge => &mut self.ledger.dropped_too_large,
+        } += 1;
+    }
+}
+
+/// A copy that was not sent yet.
+pub(crate) fn queued_copy(message: &Arc<Message>, recipient: &crate::Recipient) -> MessageCopy {
+    MessageCopy {
+        message: Some(Arc::clone(message)),
+        subscription_ids: recipient.subscription_ids.clone(),
+        share: recipient.share.clone(),
+        qos: recipient.copy_qos(message.qos),
+        retain: message.retain && recipient.retain_as_published,
+        state: martlet_session::CopyState::Queued,
+    }
+}

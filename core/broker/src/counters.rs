@@ -1,0 +1,104 @@
+//! What a shard counted. Plain numbers, summed over shards when somebody asks.
+
+use std::ops::AddAssign;
+
+/// Totals since the node started, and two gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Packets received from open Network Connections.
+    pub packets_received: u64,
+    /// PUBLISH packets received.
+    pub publish_received: u64,
+    /// Bytes of payload received in PUBLISH packets.
+    pub publish_received_bytes: u64,
+    /// PUBLISH packets sent.
+    pub publish_sent: u64,
+    /// Bytes of payload sent in PUBLISH packets.
+    pub publish_sent_bytes: u64,
+    /// QoS 0 copies dropped because too many bytes waited for the socket.
+    pub qos0_dropped: u64,
+    /// Sessions, connected or not (gauge).
+    pub sessions: u64,
+    /// Sessions with an open Network Connection (gauge).
+    pub connected: u64,
+    /// Subscriptions (gauge).
+    pub subscriptions: u64,
+    /// Shared Subscriptions among them (gauge).
+    pub shared_subscriptions: u64,
+    /// Sessions that ended by expiry.
+    pub sessions_expired: u64,
+    /// Network Connections accepted with a CONNACK of success.
+    pub connects: u64,
+    /// QoS 1 and 2 copies.
+    pub ledger: Ledger,
+}
+
+/// The books of QoS 1 and 2 copies. They must always add up:
+/// `accepted = delivered + in_flight + stored + expired + ended + dropped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Copies a Session was to get.
+    pub accepted: u64,
+    /// Acknowledged by their Client.
+    pub delivered: u64,
+    /// Sent and not acknowledged (gauge).
+    pub in_flight: u64,
+    /// Waiting unsent (gauge).
+    pub stored: u64,
+    /// Message Expiry Interval passed.
+    pub expired: u64,
+    /// Their Session ended first.
+    pub ended: u64,
+    /// Dropped: the queue was full.
+    pub dropped_queue_full: u64,
+    /// Dropped: the Client's Maximum Packet Size is smaller.
+    pub dropped_too_large: u64,
+    /// Dropped: the Client answered with a Reason Code of 0x80 or more.
+    pub dropped_refused: u64,
+}
+
+impl Ledger {
+    /// All that was dropped.
+    pub fn dropped(&self) -> u64 {
+        self.dropped_queue_full + self.dropped_too_large + self.dropped_refused
+    }
+
+    /// Do the books add up?
+    pub fn is_balanced(&self) -> bool {
+        let known =
+            self.delivered + self.in_flight + self.stored + self.expired + self.ended + self.dropped();
+        self.accepted == known
+    }
+}
+
+impl AddAssign for Ledger {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.delivered += other.delivered;
+        self.in_flight += other.in_flight;
+        self.stored += other.stored;
+        self.expired += other.expired;
+        self.ended += other.ended;
+        self.dropped_queue_full += other.dropped_queue_full;
+        self.dropped_too_large += other.dropped_too_large;
+        self.dropped_refused += other.dropped_refused;
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.packets_received += other.packets_received;
+        self.publish_received += other.publish_received;
+        self.publish_received_bytes += other.publish_received_bytes;
+        self.publish_sent += other.publish_sent;
+        self.publish_sent_bytes += other.publish_sent_bytes;
+        self.qos0_dropped += other.qos0_dropped;
+        self.sessions += other.sessions;
+        self.connected += other.connected;
+        self.subscriptions += other.subscriptions;
+        self.shared_subscriptions += other.shared_subscriptions;
+        self.sessions_expired += other.sessions_expired;
+        self.connects += other.connects;
+        self.ledger += other.ledger;
+    }
+}

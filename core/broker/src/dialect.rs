@@ -1,0 +1,98 @@
+//! How Martlet words what the specification leaves open.
+//!
+//! A dialect is one value, chosen at start; code asks it and never the program's name. The native dialect explains
+//! itself in full, the Mosquitto dialect answers byte for byte as Mosquitto 2.0 does.
+
+/// A set of named policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// Its name, as `--dialect` takes it.
+    pub name: &'static str,
+    /// Refusals carry a Reason String that names the rule and the cure.
+    pub reason_strings: bool,
+    /// Session Expiry Interval for an MQTT 5 Client that sends Clean Start 0 and no interval, in seconds.
+    /// CONNACK announces it (§3.2.2.3.2). Zero turns it off.
+    pub default_session_expiry: u32,
+    /// What several Subscriptions of one Session that match one Message bring it.
+    pub overlap: Overlap,
+    /// Topic Aliases are used towards Clients that take them.
+    pub sends_topic_aliases: bool,
+    /// Our Topic Alias Maximum.
+    pub topic_alias_maximum: u16,
+    /// Our Receive Maximum.
+    pub receive_maximum: u16,
+    /// QoS 1 and 2 copies in flight to one Client at once.
+    pub in_flight_maximum: u16,
+    /// Messages that may wait for one Session.
+    pub queue_messages_max: usize,
+    /// Bytes that may wait for one Session.
+    pub queue_bytes_max: usize,
+    /// Maximum Packet Size we accept, in bytes.
+    pub maximum_packet_size: u32,
+    /// What a full queue does.
+    pub overflow: martlet_session::Overflow,
+    /// What generated Client Identifiers begin with.
+    pub client_id_prefix: &'static str,
+    /// Receive Maximum exceeded by a QoS 2 PUBLISH is answered by PUBREC 0x97 instead of DISCONNECT 0x93.
+    pub refuses_excess_publish: bool,
+    /// A bad Topic Filter in an MQTT 5 SUBSCRIBE is refused with 0x8F instead of ending the Network Connection.
+    pub refuses_bad_filters: bool,
+    /// MQTT 5 DISCONNECT 0x8E tells a Client that another took its place.
+    pub announces_takeover: bool,
+}
+
+/// What overlapping Subscriptions bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// One copy with the highest QoS and all Subscription Identifiers [MQTT-3.3.4-2], [MQTT-3.3.4-4].
+    Merged,
+    /// A copy for each Subscription, with its own QoS and identifier.
+    CopyForEach,
+}
+
+impl Dialect {
+    /// Martlet's own.
+    pub const NATIVE: Self = Self {
+        name: "native",
+        reason_strings: true,
+        default_session_expiry: 2 * 60 * 60,
+        overlap: Overlap::Merged,
+        sends_topic_aliases: true,
+        topic_alias_maximum: 64,
+        receive_maximum: 1024,
+        in_flight_maximum: 1024,
+        queue_messages_max: 100_000,
+        queue_bytes_max: 16 * 1024 * 1024,
+        maximum_packet_size: 16 * 1024 * 1024,
+        overflow: martlet_session::Overflow::DropNewest,
+        client_id_prefix: "auto-",
+        refuses_excess_publish: false,
+        refuses_bad_filters: true,
+        announces_takeover: true,
+    };
+
+    /// As Mosquitto 2.0 answers.
+    pub const MOSQUITTO: Self = Self {
+        name: "mosquitto",
+        reason_strings: false,
+        default_session_expiry: 0,
+        overlap: Overlap::CopyForEach,
+        sends_topic_aliases: false,
+        topic_alias_maximum: 10,
+        receive_maximum: 20,
+        in_flight_maximum: 20,
+        queue_messages_max: 1000,
+        queue_bytes_max: usize::MAX,
+        maximum_packet_size: martlet_packet::MAXIMUM_REMAINING_LENGTH + 5,
+        overflow: martlet_session::Overflow::DropNewest,
+        client_id_prefix: "auto-",
+        refuses_excess_publish: true,
+        refuses_bad_filters: false,
+        announces_takeover: false,
+    };
+
+    /// The dialect with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::NATIVE, Self::MOSQUITTO].into_iter().find(|dialect| dialect.name == name)
+    }
+}

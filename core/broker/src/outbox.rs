@@ -1,0 +1,142 @@
+//! What a turn decided, in order: the only way out of the core.
+
+use martlet_record::ShardId;
+use martlet_session::{ConnectionId, Outgoing, Violation};
+
+use crate::chunk::Chunk;
+
+/// Buffers kept for connections that become busy again.
+const POOL_BUFFERS: usize = 256;
+/// A buffer that grew beyond this is given back to the allocator.
+const POOL_BUFFER_BYTES: usize = 128 * 1024;
+
+/// What the shards of one runner decided and the runner has not done yet.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    outgoing: Vec<Outgoing>,
+    dirty: Vec<u32>,
+    is_dirty: Vec<bool>,
+    pool: Vec<Vec<u8>>,
+    /// Messages for the shards of their receivers.
+    pub deliveries: Chunk,
+    /// Network Connections to close, once their bytes are written.
+    pub closing: Vec<Closing>,
+    /// Network Connections whose CONNACK left, so that packets behind their CONNECT may be read.
+    pub opened: Vec<ConnectionId>,
+    /// Shards with records for the journal.
+    pub journaling: Vec<ShardId>,
+    /// What the log should say.
+    pub notices: Vec<Notice>,
+}
+
+/// A Network Connection the core gave up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// Which.
+    pub connection: ConnectionId,
+    /// Why.
+    pub why: Violation,
+}
+
+/// An event people read about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A Client came.
+    Connected {
+        /// Its Client Identifier.
+        client_id: Box<str>,
+        /// Its Network Connection.
+        connection: ConnectionId,
+        /// Protocol Version, in words.
+        version: &'static str,
+        /// Clean Start.
+        clean_start: bool,
+        /// Keep Alive in force, in seconds.
+        keep_alive: u16,
+    },
+    /// A Network Connection ended.
+    Disconnected {
+        /// Its Client Identifier.
+        client_id: Box<str>,
+        /// Why.
+        why: Violation,
+    },
+    /// Another Network Connection took the Client Identifier over.
+    TakenOver {
+        /// The Client Identifier two Clients fight for.
+        client_id: Box<str>,
+    },
+    /// The first Message a Session loses to a limit since it began.
+    FirstDrop {
+        /// Whose.
+        client_id: Box<str>,
+        /// What limit, what policy, and the cure.
+        text: String,
+    },
+}
+
+impl Outbox {
+    /// Bytes for a Network Connection: they are written at the end of the turn.
+    pub fn outgoing(&mut self, connection: ConnectionId) -> &mut Outgoing {
+        let slot = connection.slot as usize;
+        if slot >= self.outgoing.len() {
+            self.outgoing.resize_with(slot + 1, Outgoing::default);
+            self.is_dirty.resize(slot + 1, false);
+        }
+        if !self.is_dirty[slot] {
+            self.is_dirty[slot] = true;
+            self.dirty.push(connection.slot);
+        }
+        let outgoing = &mut self.outgoing[slot];
+        outgoing.lend(|| self.pool.pop());
+        outgoing
+    }
+
+    /// The bytes of a Network Connection as they are, without a promise to write.
+    pub fn waiting(&self, connection: ConnectionId) -> Option<&Outgoing> {
+        self.outgoing.get(connection.slot as usize)
+    }
+
+    /// As [`Outbox::waiting`], to say that the socket was blocked or took some.
+    pub fn waiting_mut(&mut self, slot: u32) -> Option<&mut Outgoing> {
+        self.outgoing.get_mut(slot as usize)
+    }
+
+    /// The slots of all Network Connections that got bytes since the last call.
+    pub fn take_dirty(&mut self) -> Vec<u32> {
+        for slot in &self.dirty {
+            self.is_dirty[*slot as usize] = false;
+        }
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Gives the list of [`Outbox::take_dirty`] back, to be used again.
+    pub fn recycle_dirty(&mut self, mut list: Vec<u32>) {
+        if self.dirty.is_empty() {
+            list.clear();
+            self.dirty = list;
+        }
+    }
+
+    /// Keeps the buffer of a Network Connection that was written empty for the next that needs one.
+    pub fn reclaim(&mut self, slot: u32) {
+        let Some(buffer) = self.outgoing.get_mut(slot as usize).and_then(Outgoing::reclaim) else { return };
+        if self.pool.len() < POOL_BUFFERS && buffer.capacity() <= POOL_BUFFER_BYTES {
+            self.pool.push(buffer);
+        }
+    }
+
+    /// Forgets all bytes of a Network Connection that ended.
+    pub fn forget(&mut self, slot: u32) {
+        if let Some(outgoing) = self.outgoing.get_mut(slot as usize) {
+            *outgoing = Outgoing::default();
+        }
+    }
+
+    /// A shard has records for the journal.
+    pub fn journal(&mut self, shard: ShardId) {
+        if !self.journaling.contains(&shard) {
+            self.journaling.push(shard);
+        }
+    }
+}

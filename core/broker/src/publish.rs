@@ -1,0 +1,348 @@
+//! PUBLISH from a Client: access, retain, record, route.
+
+use std::sync::Arc;
+
+use martlet_access::Decision;
+use martlet_packet::{Ack, Packet, PacketId, PropertiesBuf, Property, Publish, PublishQoS, QoS, ReasonCode};
+use martlet_record::{
+    BatchNumber, CopyRecord, Message, MessageRef, Now, PublishRecord, Record, SessionNumber, ShardId,
+};
+use martlet_session::{Inbound, MessageCopy, Violation};
+use martlet_topic::{Limits, TopicName};
+use smallvec::SmallVec;
+
+use crate::Shard;
+use crate::destinations::{Destinations, Recipient};
+use crate::outbox::Outbox;
+use crate::shared::{Choice, Group};
+
+/// What a publication came to.
+pub(crate) struct Published {
+    /// Somebody gets it.
+    pub(crate) matched: bool,
+    /// It must be durable before its publisher is answered.
+    pub(crate) is_durable: bool,
+}
+
+/// Where a publication comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Origin {
+    /// The publisher's Session.
+    pub(crate) slot: Option<u32>,
+    /// The QoS 2 mark to be kept in the same frame.
+    pub(crate) mark: Option<(SessionNumber, PacketId)>,
+    /// The recorded Session whose Will it is.
+    pub(crate) will_of: Option<SessionNumber>,
+}
+
+/// Topic Names were checked on their way in; here any length is right.
+const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
+
+impl Shard {
+    /// Takes a PUBLISH from a Client.
+    pub(crate) fn receive_publish(
+        &mut self,
+        slot: u32,
+        publish: &Publish<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), Violation> {
+        self.counters.publish_received += 1;
+        self.counters.publish_received_bytes += publish.payload.len() as u64;
+        let mut alias = std::mem::take(&mut self.alias_space);
+        let result = self.admit(slot, publish, &mut alias, now, out);
+        self.alias_space = alias;
+        result
+    }
+
+    /// New, a duplicate, or refused?
+    fn admit(
+        &mut self,
+        slot: u32,
+        publish: &Publish<'_>,
+        alias: &mut String,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), Violation> {
+        let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let topic = match resident.session.receive_publish(publish, alias, &self.policy) {
+            Ok(Inbound::New(topic)) => topic,
+            Ok(Inbound::Duplicate(_)) => {
+                self.answer_publish(slot, publish.qos, ReasonCode::Success, "", false, out);
+                return Ok(());
+            }
+            Err(violation) => return self.excess(slot, publish, violation, out),
+        };
+        if let Some((reason, text)) = self.refusal(topic, publish) {
+            self.answer_publish(slot, publish.qos, reason, &text, false, out);
+            return Ok(());
+        }
+        self.accept(slot, topic, publish, now, out);
+        Ok(())
+    }
+
+    /// Publishes what was admitted, and answers.
+    fn accept(&mut self, slot: u32, topic: TopicName<'_>, publish: &Publish<'_>, now: Now, out: &mut Outbox) {
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let session = &mut resident.session;
+        let (number, is_persistent) = (session.number, session.is_persistent());
+        let mut mark = None;
+        if let PublishQoS::ExactlyOnce(id) = publish.qos {
+            session.inbound.insert(id);
+            mark = is_persistent.then_some((number, id));
+        }
+        let mut properties = std::mem::take(&mut self.properties_space);
+        properties.clear();
+        publish.properties.append_to(&mut properties);
+        let message = MessageRef {
+            topic: topic.as_str(),
+            properties: &properties,
+            payload: publish.payload,
+            qos: publish.qos.qos(),
+            retain: publish.retain,
+            publisher: number,
+            expires: publish.message_expiry.map(|seconds| now.time.after_seconds(u64::from(seconds))),
+            version: 0,
+        };
+        let published = self.publish(message, Origin { slot: Some(slot), mark, will_of: None }, out);
+        self.properties_space = properties;
+        let reason = if published.matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
+        self.answer_publish(slot, publish.qos, reason, "", published.is_durable, out);
+    }
+
+    /// Retains, records and routes a Message.
+    pub(crate) fn publish(
+        &mut self,
+        mut message: MessageRef<'_>,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Published {
+        let topic = TopicName::parse(message.topic, &ANY).expect("it was checked on its way in");
+        let retained = if message.retain { self.retain(topic, &mut message) } else { None };
+        let destinations = self.cache.destinations(&self.node.routes, topic);
+        let members = self.choose_members(&destinations, &message, origin.slot);
+        let mut copies = copies(&destinations, &message);
+        for member in &members {
+            copies.extend(self::copies(member, &message));
+        }
+        let is_journaled = !copies.is_empty() || origin.mark.is_some() || origin.will_of.is_some();
+        let block = is_journaled.then(|| Arc::new(message.to_message()));
+        for destinations in std::iter::once(&destinations).chain(&members) {
+            match &block {
+                _ if destinations.shards.is_empty() || is_all_journaled(destinations, message.qos) => {}
+                Some(block) => out.deliveries.push_shared(Arc::clone(block), Arc::clone(destinations)),
+                None => out.deliveries.push(&message, Arc::clone(destinations)),
+            }
+        }
+        if let Some(message) = block {
+            let Origin { mark, will_of, .. } = origin;
+            self.records.push(Record::Published(PublishRecord { message, copies, mark, will_of }));
+        }
+        let is_retained = retained.is_some();
+        self.records.extend(retained);
+        self.journal(out);
+        Published {
+            matched: !destinations.is_empty(),
+            is_durable: message.qos > QoS::AtMostOnce && (is_journaled || is_retained),
+        }
+    }
+
+    /// One member of each Shared Subscription that matches [MQTT-4.8.2-4].
+    fn choose_members(
+        &mut self,
+        destinations: &Destinations,
+        message: &MessageRef<'_>,
+        publisher: Option<u32>,
+    ) -> SmallVec<[Arc<Destinations>; 2]> {
+        let mut members = SmallVec::new();
+        for group in &destinations.groups {
+            members.extend(self.choose_member(group, message.topic, publisher));
+        }
+        members
+    }
+
+    fn choose_member(
+        &mut self,
+        group: &Group,
+        topic: &str,
+        publisher: Option<u32>,
+    ) -> Option<Arc<Destinations>> {
+        let random = self.random();
+        let client_id = publisher.and_then(|slot| self.sessions.get(slot)).map(|r| &*r.session.client_id);
+        let choice = Choice { client_id: client_id.unwrap_or_default(), topic, random };
+        let member = group.choose(self.node.settings.shared_strategy, &choice)?;
+        Some(Arc::clone(&member.alone))
+    }
+
+    /// Replaces the retained message; what goes to the journal.
+    fn retain(&mut self, topic: TopicName<'_>, message: &mut MessageRef<'_>) -> Option<Record> {
+        if !self.node.settings.retain_available {
+            return None;
+        }
+        let (version, kept) = self.node.retained.replace(topic, message);
+        message.version = version;
+        Some(Record::Retained { topic: message.topic.into(), version, message: kept })
+    }
+
+    /// A copy of an ended Session that was chosen for a Shared Subscription goes to another member, unless its first
+    /// holder may have it: QoS 2 once sent, or answered [MQTT-4.8.2-5], [MQTT-4.8.2-6].
+    pub(crate) fn pass_on(&mut self, copy: &MessageCopy, out: &mut Outbox) {
+        let (Some(share), Some(message)) = (&copy.share, &copy.message) else { return };
+        let was_sent = copy.state != martlet_session::CopyState::Queued;
+        if copy.qos == QoS::ExactlyOnce && was_sent {
+            return;
+        }
+        let Some(group) = self.node.routes.group(share) else { return };
+        let Some(member) = self.choose_member(&group, message.topic(), None) else { return };
+        let copies = copies(&member, &message.view());
+        if copies.is_empty() {
+            out.deliveries.push_shared(Arc::clone(message), member);
+        } else {
+            let message = Arc::clone(message);
+            self.records.push(Record::Published(PublishRecord {
+                message,
+                copies,
+                mark: None,
+                will_of: None,
+            }));
+            self.journal(out);
+        }
+    }
+
+    /// Publishes a Message of the node's own, retained.
+    pub fn publish_node(&mut self, topic: &str, payload: &[u8], out: &mut Outbox) {
+        let message = MessageRef {
+            topic,
+            properties: &[],
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: true,
+            publisher: SessionNumber::NODE,
+            expires: None,
+            version: 0,
+        };
+        let topic = TopicName::parse(topic, &ANY).expect("the node's own topics are legal");
+        self.node.retained.replace(topic, &message);
+        let destinations = self.cache.destinations(&self.node.routes, topic);
+        if !destinations.is_empty() {
+            out.deliveries.push(&message, destinations);
+        }
+    }
+
+    /// Why a Message is not taken, although its packet is right.
+    fn refusal(&self, topic: TopicName<'_>, publish: &Publish<'_>) -> Option<(ReasonCode, String)> {
+        let settings = &self.node.settings;
+        if !settings.rules.is_empty()
+            && let Decision::Deny(rule) = settings.rules.publish(topic)
+        {
+            return Some((ReasonCode::NotAuthorized, format!("publishing to {rule} is denied to all")));
+        }
+        let is_new = publish.retain && !publish.payload.is_empty();
+        if is_new
+            && self.node.retained.len() >= settings.retained_messages_max
+            && !self.node.retained.contains(topic)
+        {
+            let max = settings.retained_messages_max;
+            let text =
+                format!("{max} retained messages are kept and no more: delete some, or raise the limit");
+            return Some((ReasonCode::QuotaExceeded, text));
+        }
+        None
+    }
+
+    /// A PUBLISH that broke a rule: the Mosquitto dialect answers one kind and goes on.
+    fn excess(
+        &mut self,
+        slot: u32,
+        publish: &Publish<'_>,
+        violation: Violation,
+        out: &mut Outbox,
+    ) -> Result<(), Violation> {
+        let forgives = self.node.settings.dialect.refuses_excess_publish;
+        if !forgives || violation.reason != ReasonCode::ReceiveMaximumExceeded {
+            return Err(violation);
+        }
+        self.answer_publish(slot, publish.qos, ReasonCode::QuotaExceeded, "", false, out);
+        Ok(())
+    }
+
+    /// PUBACK or PUBREC, after the commit if the Message must be durable first [MQTT-4.3.2-4], [MQTT-4.3.3-8].
+    fn answer_publish(
+        &mut self,
+        slot: u32,
+        qos: PublishQoS,
+        reason: ReasonCode,
+        text: &str,
+        is_durable: bool,
+        out: &mut Outbox,
+    ) {
+        if qos == PublishQoS::AtMostOnce {
+            return;
+        }
+        let Some(id) =
+            self.sessions.get(slot).and_then(|resident| resident.session.connection.as_ref()).map(|c| c.id)
+        else {
+            return;
+        };
+        let after: Option<BatchNumber> = is_durable.then(|| self.await_commit(slot, id, out));
+        let explains = self.node.settings.dialect.reason_strings && !text.is_empty();
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let Some(connection) = resident.session.connection.as_deref_mut() else { return };
+        let mut properties = PropertiesBuf::default();
+        if explains && connection.wants_problem_information {
+            properties.push(Property::ReasonString(text));
+        }
+        let version = connection.version;
+        let ack = |packet_id| Ack { packet_id, reason, properties: properties.as_properties() };
+        let outgoing = out.outgoing(id);
+        match qos {
+            PublishQoS::AtMostOnce => {}
+            PublishQoS::AtLeastOnce(packet_id) => connection.reply_puback(outgoing, after, |bytes| {
+                Packet::PubAck(ack(packet_id)).encode(version, bytes);
+            }),
+            PublishQoS::ExactlyOnce(packet_id) => connection.reply(outgoing, after, |bytes| {
+                Packet::PubRec(ack(packet_id)).encode(version, bytes);
+            }),
+        }
+    }
+}
+
+/// The copies of persistent Sessions.
+fn copies(destinations: &Destinations, message: &MessageRef<'_>) -> Vec<(ShardId, Vec<CopyRecord>)> {
+    if !destinations.has_persistent || message.qos == QoS::AtMostOnce {
+        return Vec::new();
+    }
+    let of_shard = |recipients: &[Recipient]| -> Vec<CopyRecord> {
+        let own = recipients.iter().filter_map(|recipient| recipient.for_publisher(message.publisher));
+        own.filter(|recipient| recipient.is_journaled(message.qos))
+            .map(|recipient| CopyRecord {
+                session: recipient.session,
+                slot: recipient.slot,
+                qos: recipient.copy_qos(message.qos),
+                retain: message.retain && recipient.retain_as_published,
+                subscription_ids: recipient.subscription_ids.clone(),
+                share: recipient.share.clone(),
+            })
+            .collect()
+    };
+    let all = destinations.shards.iter().map(|(shard, recipients)| (*shard, of_shard(recipients)));
+    all.filter(|(_, copies)| !copies.is_empty()).collect()
+}
+
+/// Do all Sessions get it through the journal, so that nothing is delivered at once?
+fn is_all_journaled(destinations: &Destinations, published: QoS) -> bool {
+    let mut all = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
+    destinations.has_persistent && all.all(|recipient| recipient.is_journaled(published))
+}
+
+/// The Message of a record as its home queues it.
+pub(crate) fn recorded_copy(message: &Arc<Message>, copy: &CopyRecord) -> MessageCopy {
+    MessageCopy {
+        message: Some(Arc::clone(message)),
+        subscription_ids: copy.subscription_ids.clone(),
+        share: copy.share.clone(),
+        qos: copy.qos,
+        retain: copy.retain,
+        state: martlet_session::CopyState::Queued,
+    }
+}

@@ -1,0 +1,179 @@
+//! The last Message of each Topic Name that asked to be kept: a node-wide striped table.
+//!
+//! Each change takes a version from one counter under its stripe's lock, so that whoever folds changes in any order
+//! keeps the newest.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use martlet_record::{Message, MessageRef, Time};
+use martlet_topic::{Limits, NameMap, TopicFilter, TopicName};
+use parking_lot::RwLock;
+
+const STRIPES: usize = 16;
+
+/// All retained messages of a node.
+#[derive(Debug)]
+pub struct Retained {
+    stripes: Box<[RwLock<NameMap<Arc<Message>>>]>,
+    version: AtomicU64,
+    count: AtomicUsize,
+}
+
+/// Topic Names were checked on their way in; here any length is right.
+const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
+
+impl Retained {
+    /// None.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            stripes: (0..STRIPES).map(|_| RwLock::new(NameMap::new(seed))).collect(),
+            version: AtomicU64::new(0),
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Is there one under this Topic Name?
+    pub fn contains(&self, topic: TopicName<'_>) -> bool {
+        self.stripe(topic).read().get(topic).is_some()
+    }
+
+    /// Replaces the retained message of a Topic Name [MQTT-3.3.1-5]; an empty payload deletes it [MQTT-3.3.1-6].
+    /// Returns the version of the change and what is kept now.
+    pub fn replace(&self, topic: TopicName<'_>, message: &MessageRef<'_>) -> (u64, Option<Arc<Message>>) {
+        let mut names = self.stripe(topic).write();
+        let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
+        if message.payload.is_empty() {
+            if names.remove(topic).is_some() {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+            }
+            return (version, None);
+        }
+        let kept = Arc::new(MessageRef { version, ..*message }.to_message());
+        if names.insert(topic, Arc::clone(&kept)).is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        (version, Some(kept))
+    }
+
+    /// Puts back what a record says, unless something newer is there.
+    pub fn restore(&self, topic: TopicName<'_>, version: u64, message: Option<Arc<Message>>) {
+        let mut names = self.stripe(topic).write();
+        self.version.fetch_max(version, Ordering::Relaxed);
+        if names.get(topic).is_some_and(|kept| kept.version > version) {
+            return;
+        }
+        let before = match message {
+            Some(message) => names.insert(topic, message).is_some(),
+            None if names.remove(topic).is_some() => {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+            None => return,
+        };
+        self.count.fetch_add(usize::from(!before), Ordering::Relaxed);
+    }
+
+    /// All that match a filter and are not expired, oldest change first.
+    pub fn matching(&self, filter: &TopicFilter, now: Time) -> Vec<Arc<Message>> {
+        let mut found: Vec<Arc<Message>> = Vec::new();
+        let mut keep = |message: &Arc<Message>| {
+            if !message.is_expired(now) {
+                found.push(Arc::clone(message));
+            }
+        };
+        match TopicName::parse(filter.as_str(), &ANY) {
+            Ok(topic) => {
+                if let Some(message) = self.stripe(topic).read().get(topic) {
+                    keep(message);
+                }
+            }
+            Err(_) => {
+                for stripe in &self.stripes {
+                    stripe.read().for_each_match(filter, |_, message| keep(message));
+                }
+            }
+        }
+        found.sort_by_key(|message| message.version);
+        found
+    }
+
+    fn stripe(&self, topic: TopicName<'_>) -> &RwLock<NameMap<Arc<Message>>> {
+        let home = martlet_record::ShardId::home_of(topic.as_str());
+        &self.stripes[home.index() % STRIPES]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_packet::QoS;
+    use martlet_record::SessionNumber;
+
+    fn name(text: &str) -> TopicName<'_> {
+        TopicName::parse(text, &ANY).expect("a legal name")
+    }
+
+    fn message<'a>(topic: &'a str, payload: &'a [u8]) -> MessageRef<'a> {
+        MessageRef {
+            topic,
+            properties: &[],
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: true,
+            publisher: SessionNumber::NODE,
+            expires: None,
+            version: 0,
+        }
+    }
+
+    fn payloads(retained: &Retained, filter: &str) -> Vec<Vec<u8>> {
+        let filter = TopicFilter::parse(filter, &ANY).expect("a legal filter");
+        let found = retained.matching(&filter, Time::START);
+        found.iter().map(|message| message.view().payload.to_vec()).collect()
+    }
+
+    /// [MQTT-3.3.1-5]
+    #[test]
+    fn the_newest_replaces_the_one_before() {
+        let retained = Retained::new(1);
+        retained.replace(name("a/b"), &message("a/b", b"1"));
+        retained.replace(name("a/b"), &message("a/b", b"2"));
+        assert_eq!(payloads(&retained, "a/b"), [b"2"]);
+        assert_eq!(payloads(&retained, "a/+"), [b"2"]);
+        assert_eq!(retained.len(), 1);
+    }
+
+    /// [MQTT-3.3.1-6]
+    #[test]
+    fn an_empty_payload_deletes() {
+        let retained = Retained::new(1);
+        retained.replace(name("a"), &message("a", b"1"));
+        retained.replace(name("a"), &message("a", b""));
+        assert!(payloads(&retained, "#").is_empty());
+        assert!(retained.is_empty());
+    }
+
+    #[test]
+    fn a_fold_in_any_order_keeps_the_newest() {
+        let retained = Retained::new(1);
+        let old = Arc::new(MessageRef { version: 3, ..message("a", b"old") }.to_message());
+        let new = Arc::new(MessageRef { version: 5, ..message("a", b"new") }.to_message());
+        retained.restore(name("a"), 5, Some(new));
+        retained.restore(name("a"), 3, Some(old));
+        retained.restore(name("a"), 4, None);
+        assert_eq!(payloads(&retained, "a"), [b"new"]);
+        let next = retained.replace(name("a"), &message("a", b"x")).0;
+        assert!(next > 5);
+    }
+}

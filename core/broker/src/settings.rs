@@ -1,0 +1,106 @@
+//! What the operator chose, as the core needs it: one immutable value.
+
+use std::sync::Arc;
+
+use martlet_access::Rules;
+use martlet_packet::QoS;
+use martlet_session::{Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, SendLimits};
+use martlet_topic::Limits;
+
+use crate::{Dialect, SharedStrategy};
+
+/// Settings of a node.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How it words what the specification leaves open.
+    pub dialect: Dialect,
+    /// What may be published and subscribed to.
+    pub rules: Rules,
+    /// Maximum QoS.
+    pub maximum_qos: QoS,
+    /// Retained messages are supported.
+    pub retain_available: bool,
+    /// Retained messages the node keeps; one more is refused with 0x97, or not retained for MQTT 3.
+    pub retained_messages_max: usize,
+    /// Keep Alive no Client may exceed, in seconds: MQTT 5 Clients are told [MQTT-3.1.2-21].
+    pub keep_alive_max: Option<u16>,
+    /// Session Expiry Interval no Client may exceed, in seconds.
+    pub session_expiry_max: u32,
+    /// Session Expiry Interval for an MQTT 5 Client with Clean Start 0 that names none; zero turns it off.
+    pub default_session_expiry: u32,
+    /// Maximum Packet Size we accept: a larger packet ends its Network Connection with 0x95.
+    pub maximum_packet_size: u32,
+    /// Our Receive Maximum.
+    pub receive_maximum: u16,
+    /// Our Topic Alias Maximum.
+    pub topic_alias_maximum: u16,
+    /// What may wait for one Session.
+    pub queue: QueueLimits,
+    /// How far ahead of a slow Client the node sends.
+    pub send: SendLimits,
+    /// How a member of a Shared Subscription is chosen.
+    pub shared_strategy: SharedStrategy,
+    /// Bytes a Client takes count as a sign of life.
+    pub taking_is_life: bool,
+    /// Limits on Topic Names and Topic Filters.
+    pub topics: Limits,
+    /// Authentication Methods the node knows.
+    pub authenticators: Arc<[Arc<dyn Authenticator>]>,
+}
+
+impl Settings {
+    /// The defaults of a dialect.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            rules: Rules::default(),
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            retained_messages_max: 1_000_000,
+            keep_alive_max: None,
+            session_expiry_max: u32::MAX,
+            default_session_expiry: dialect.default_session_expiry,
+            maximum_packet_size: dialect.maximum_packet_size,
+            receive_maximum: dialect.receive_maximum,
+            topic_alias_maximum: dialect.topic_alias_maximum,
+            queue: QueueLimits {
+                messages: dialect.queue_messages_max,
+                bytes: dialect.queue_bytes_max,
+                overflow: dialect.overflow,
+            },
+            send: SendLimits {
+                in_flight: dialect.in_flight_maximum,
+                ahead_bytes: 256 * 1024,
+                qos0_bytes: 4 * 1024 * 1024,
+            },
+            shared_strategy: SharedStrategy::RoundRobin,
+            taking_is_life: false,
+            topics: Limits::default(),
+            authenticators: Arc::new([]),
+        }
+    }
+
+    /// What is asked of a PUBLISH.
+    pub fn publish_policy(&self) -> PublishPolicy {
+        PublishPolicy {
+            maximum_qos: self.maximum_qos,
+            retain_available: self.retain_available,
+            topic_alias_maximum: self.topic_alias_maximum,
+            receive_maximum: self.receive_maximum,
+            topics: self.topics,
+        }
+    }
+
+    /// What is asked of a CONNECT.
+    pub fn handshake_policy(&self) -> HandshakePolicy {
+        HandshakePolicy {
+            client_id_prefix: self.dialect.client_id_prefix,
+            client_id_bytes_max: 65_535,
+            maximum_qos: self.maximum_qos,
+            retain_available: self.retain_available,
+            topics: self.topics,
+            reason_strings: self.dialect.reason_strings,
+            authenticators: Arc::clone(&self.authenticators),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The hub: one logical shard, stepped by calls.
+//!
+//! Every way in is here and short; what each packet means stands in the module named after it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use martlet_packet::{Packet, ReasonCode};
+use martlet_record::{Batch, BatchNumber, Now, Record, SessionNumber, ShardId, Time};
+use martlet_session::{ConnectionId, PublishPolicy, Violation};
+
+use crate::books::Books;
+use crate::cache::RouteCache;
+use crate::deliver::Wire;
+use crate::outbox::{Closing, Notice, Outbox};
+use crate::sessions::{Resident, Sessions};
+use crate::timers::{Entry, Timers};
+use crate::{Counters, Node};
+
+/// A set of Sessions with their timers and their view of the routes.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) node: Arc<Node>,
+    pub(crate) policy: PublishPolicy,
+    pub(crate) sessions: Sessions,
+    pub(crate) timers: Timers,
+    pub(crate) cache: RouteCache,
+    pub(crate) counters: Counters,
+    /// Facts of this turn, for the journal.
+    pub(crate) records: Vec<Record>,
+    /// The number the batch of this turn will have.
+    pub(crate) batch: BatchNumber,
+    /// Network Connections whose replies wait for a commit.
+    pub(crate) awaiting: VecDeque<(BatchNumber, u32, ConnectionId)>,
+    /// Sessions opened so far.
+    pub(crate) opened: u64,
+    random: u64,
+    /// Space lent to the packet at hand.
+    pub(crate) alias_space: String,
+    pub(crate) properties_space: Vec<u8>,
+    pub(crate) wire: Wire,
+}
+
+impl Shard {
+    /// A shard without Sessions.
+    pub fn new(id: ShardId, node: Arc<Node>) -> Self {
+        let seed = node.seed ^ (id.index() as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self {
+            id,
+            policy: node.settings.publish_policy(),
+            sessions: Sessions::new(seed),
+            timers: Timers::default(),
+            cache: RouteCache::new(node.settings.dialect.overlap),
+            counters: Counters::default(),
+            records: Vec::new(),
+            batch: BatchNumber(1),
+            awaiting: VecDeque::new(),
+            opened: 0,
+            random: seed | 1,
+            alias_space: String::new(),
+            properties_space: Vec::new(),
+            wire: Wire::default(),
+            node,
+        }
+    }
+
+    /// Takes a packet from an open Network Connection.
+    pub fn receive(
+        &mut self,
+        slot: u32,
+        connection: ConnectionId,
+        packet: Packet<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        let Some(resident) = self.sessions.connected(slot, connection) else { return };
+        if let Some(connection) = &mut resident.session.connection {
+            connection.heard = now.time;
+        }
+        self.counters.packets_received += 1;
+        let result = match packet {
+            Packet::Publish(publish) => self.receive_publish(slot, &publish, now, out),
+            Packet::PubAck(ack) => self.receive_puback(slot, &ack, now, out),
+            Packet::PubRec(ack) => self.receive_pubrec(slot, &ack, now, out),
+            Packet::PubRel(ack) => self.receive_pubrel(slot, &ack, out),
+            Packet::PubComp(ack) => self.receive_pubcomp(slot, &ack, now, out),
+            Packet::Subscribe(subscribe) => self.receive_subscribe(slot, &subscribe, now, out),
+            Packet::Unsubscribe(unsubscribe) => self.receive_unsubscribe(slot, &unsubscribe, out),
+            Packet::PingReq => self.receive_pingreq(connection, out),
+            Packet::Disconnect(disconnect) => self.receive_disconnect(slot, &disconnect, now, out),
+            Packet::Auth(auth) => self.receive_auth(slot, &auth, out),
+            // [MQTT-3.1.0-2]
+            Packet::Connect(_) => Err(Violation::protocol("a second CONNECT on one Network Connection")),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                Err(Violation::protocol("this packet is sent by Servers only"))
+            }
+        };
+        if let Err(violation) = result {
+            self.refuse(slot, connection, violation, now, out);
+        }
+    }
+
+    /// Closes a Network Connection that broke a rule, and says so first [MQTT-4.13.1-1].
+    pub fn refuse(
+        &mut self,
+        slot: u32,
+        connection: ConnectionId,
+        violation: Violation,
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        let Some(resident) = self.sessions.connected(slot, connection) else { return };
+        let with_text = self.node.settings.dialect.reason_strings;
+        if let Some(open) = resident.session.open_connection() {
+            let with_text = with_text && (open.wants_problem_information || is_always_explained(&violation));
+            violation.encode(open.version, with_text, out.outgoing(connection).buffer());
+        }
+        out.closing.push(Closing { connection, why: violation.clone() });
+        self.closed(slot, connection, violation, now, out);
+    }
+
+    /// The sockets of `connection` took all bytes: what was held back may follow.
+    pub fn drained(&mut self, slot: u32, connection: ConnectionId, now: Now, out: &mut Outbox) {
+        if self.sessions.connected(slot, connection).is_some() {
+            self.send_queued(slot, now, out);
+        }
+    }
+
+    /// The socket took bytes, which counts as a sign of life where that is turned on.
+    pub fn took(&mut self, slot: u32, connection: ConnectionId, now: Now) {
+        let resident = self.sessions.connected(slot, connection);
+        if let Some(connection) = resident.and_then(|resident| resident.session.connection.as_mut()) {
+            connection.heard = now.time;
+        }
+    }
+
+    /// The records of this turn, if there are any.
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        if self.records.is_empty() {
+            return None;
+        }
+        let batch = Batch { shard: self.id, number: self.batch, records: std::mem::take(&mut self.records) };
+        self.batch = BatchNumber(self.batch.0 + 1);
+        Some(batch)
+    }
+
+    /// When [`Shard::tick`] has something to do.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// What it counted, with its gauges as they are now.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        for (_, resident) in self.sessions.iter() {
+            let session = &resident.session;
+            let is_open = session.connection.as_ref().is_some_and(|connection| connection.open);
+            let shared = session.subscriptions.iter().filter(|(filter, _)| filter.is_shared()).count();
+            counters.sessions += 1;
+            counters.connected += u64::from(is_open);
+            counters.subscriptions += session.subscriptions.len() as u64;
+            counters.shared_subscriptions += shared as u64;
+            counters.ledger.in_flight += session.outbound.in_flight_len() as u64;
+            counters.ledger.stored += session.outbound.queued_len() as u64;
+        }
+        counters
+    }
+
+    /// Says good-bye to every Client [MQTT-3.14.0-1].
+    pub fn disconnect_all(&mut self, violation: &Violation, now: Now, out: &mut Outbox) {
+        let all: Vec<_> = self
+            .sessions
+            .iter()
+            .filter_map(|(slot, resident)| Some((slot, resident.session.connection.as_ref()?.id)))
+            .collect();
+        for (slot, connection) in all {
+            self.refuse(slot, connection, violation.clone(), now, out);
+        }
+    }
+
+    /// Sends what a Session's Client may have now.
+    pub(crate) fn send_queued(&mut self, slot: u32, now: Now, out: &mut Outbox) {
+        let limits = &self.node.settings.send;
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let session = &mut resident.session;
+        let Some(connection) = session.open_connection().map(|connection| connection.id) else { return };
+        if !session.has_more_to_send(limits) {
+            return;
+        }
+        let mut books = Books {
+            ledger: &mut self.counters.ledger,
+            records: &mut self.records,
+            session: session.number,
+            is_persistent: session.is_persistent(),
+        };
+        let outgoing = out.outgoing(connection);
+        self.counters.publish_sent +=
+            session.send_queued(outgoing, limits, now.time, |ordinal, _, how| books.settle(ordinal, how));
+        self.journal(out);
+    }
+
+    /// Makes sure that a Session is looked at by its next deadline.
+    pub(crate) fn arm(&mut self, slot: u32) {
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let Some(at) = resident.session.next_deadline() else { return };
+        if resident.armed.is_none_or(|armed| at < armed) {
+            resident.armed = Some(at);
+            self.timers.push(Entry { at, slot, session: resident.session.number });
+        }
+        if self.timers.is_overgrown(self.sessions.len()) {
+            let sessions = &self.sessions;
+            self.timers.sweep(|entry| is_armed(sessions.get(entry.slot), entry));
+        }
+    }
+
+    /// The entries of the timers that are due and still count.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<u32> {
+        loop {
+            let entry = self.timers.pop_due(now)?;
+            if is_armed(self.sessions.get(entry.slot), &entry) {
+                if let Some(resident) = self.sessions.get_mut(entry.slot) {
+                    resident.armed = None;
+                }
+                return Some(entry.slot);
+            }
+        }
+    }
+
+    /// Has the outbox say that there are records to submit.
+    pub(crate) fn journal(&mut self, out: &mut Outbox) {
+        if !self.records.is_empty() {
+            out.journal(self.id);
+        }
+    }
+
+    /// A reply waits for the batch of this turn.
+    pub(crate) fn await_commit(
+        &mut self,
+        slot: u32,
+        connection: ConnectionId,
+        out: &mut Outbox,
+    ) -> BatchNumber {
+        let waits = (self.batch, slot, connection);
+        if self.awaiting.back() != Some(&waits) {
+            self.awaiting.push_back(waits);
+        }
+        self.journal(out);
+        self.batch
+    }
+
+    /// The number of a new Session.
+    pub(crate) fn next_session_number(&mut self) -> SessionNumber {
+        self.opened += 1;
+        SessionNumber::of(self.id, self.opened)
+    }
+
+    /// A number nobody can foresee (xorshift; its seed is the node's).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// Tells the log, once for each Session, that its queue dropped a Message.
+    pub(crate) fn tell_drop(&mut self, slot: u32, out: &mut Outbox) {
+        let limits = self.node.settings.queue;
+        let Some(resident) = self.sessions.get_mut(slot).filter(|resident| !resident.drop_told) else {
+            return;
+        };
+        resident.drop_told = true;
+        let text = format!(
+            "its queue is full at {} messages of at most {} ({} bytes of at most {}), policy {:?}: read faster, or raise the limit",
+            resident.session.outbound.queued_len(),
+            limits.messages,
+            resident.session.outbound.bytes(),
+            limits.bytes,
+            limits.overflow
+        );
+        out.notices.push(Notice::FirstDrop { client_id: resident.session.client_id.clone(), text });
+    }
+}
+
+fn is_armed(resident: Option<&Resident>, entry: &Entry) -> bool {
+    resident
+        .is_some_and(|resident| resident.session.number == entry.session && resident.armed == Some(entry.at))
+}
+
+/// A Client that wants no problem information still gets a Reason String on CONNACK and DISCONNECT [MQTT-3.1.2-29].
+fn is_always_explained(violation: &Violation) -> bool {
+    violation.reason != ReasonCode::Success
+}

@@ -1,0 +1,279 @@
+//! SUBSCRIBE and UNSUBSCRIBE: the route first, then the retained messages it brings.
+
+use std::sync::Arc;
+
+use martlet_access::Decision;
+use martlet_packet::{
+    Packet, PropertiesBuf, Property, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions,
+    UnsubAck, Unsubscribe,
+};
+use martlet_record::{Message, Now, Record, ReplayedCopy, SubscribeRecord};
+use martlet_session::{CopyState, Delivery, MessageCopy, Session, Subscription, Violation};
+use martlet_topic::SubscriptionFilter;
+
+use crate::Shard;
+use crate::outbox::Outbox;
+use crate::routes::Subscriber;
+
+/// What one Topic Filter of a SUBSCRIBE came to.
+struct Granted {
+    reason: ReasonCode,
+    /// The words for a refusal.
+    text: Option<String>,
+    made: Option<SubscribeRecord>,
+}
+
+impl Shard {
+    /// SUBSCRIBE: every filter gets its own answer, in order [MQTT-3.8.4-6].
+    pub(crate) fn receive_subscribe(
+        &mut self,
+        slot: u32,
+        subscribe: &Subscribe<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Result<(), Violation> {
+        let mut granted = Vec::with_capacity(subscribe.filters.len());
+        for (filter, options) in &subscribe.filters {
+            granted.push(self.grant(slot, filter, *options, subscribe.subscription_id, now)?);
+        }
+        let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let is_persistent = resident.session.is_persistent();
+        let Some(connection) = resident.session.connection.as_ref().map(|connection| connection.id) else {
+            return Ok(());
+        };
+        let made: Vec<_> = granted.iter_mut().filter_map(|granted| granted.made.take()).collect();
+        let after = (is_persistent && !made.is_empty()).then(|| self.await_commit(slot, connection, out));
+        let reasons: Vec<_> = granted.iter().map(|granted| granted.reason).collect();
+        let text = granted.into_iter().find_map(|granted| granted.text);
+        self.answer_subscribe(slot, subscribe, reasons, text, after, out);
+        if is_persistent {
+            self.records.extend(made.into_iter().map(Record::Subscribed));
+            self.journal(out);
+        } else {
+            made.iter().for_each(|made| self.replay(made, now, out));
+            self.send_queued(slot, now, out);
+        }
+        Ok(())
+    }
+
+    /// Makes one Subscription, or says why not.
+    fn grant(
+        &mut self,
+        slot: u32,
+        filter: &str,
+        options: SubscriptionOptions,
+        id: Option<u32>,
+        now: Now,
+    ) -> Result<Granted, Violation> {
+        let settings = &self.node.settings;
+        let Some(resident) = self.sessions.get_mut(slot) else {
+            return Ok(refused(ReasonCode::UnspecifiedError, None));
+        };
+        let session = &mut resident.session;
+        let is_v5 = session.connection.as_ref().is_some_and(|connection| connection.version.is_v5());
+        let filter = match SubscriptionFilter::parse(filter, &settings.topics) {
+            Ok(filter) => filter,
+            Err(error) => return invalid_filter(is_v5, &error, settings.dialect.refuses_bad_filters),
+        };
+        if filter.is_shared() && options.no_local {
+            // [MQTT-3.8.3-4]
+            return Err(Violation::protocol("No Local cannot be set on a Shared Subscription"));
+        }
+        if let Decision::Deny(rule) = settings.rules.subscribe(&filter.filter) {
+            let text = format!("subscribing to {rule} is denied to all");
+            return Ok(refused(ReasonCode::NotAuthorized, Some(text)));
+        }
+        let qos = options.qos.min(settings.maximum_qos);
+        let options = SubscriptionOptions { qos, ..options };
+        let is_new = session.subscriptions.insert(filter.clone(), Subscription { options, id }).is_none();
+        let subscriber = subscriber(session, slot, self.id, options, id);
+        self.node.routes.insert(&filter, subscriber);
+        let replayed = self.retained_for(&filter, options, is_new, now);
+        let made = SubscribeRecord {
+            session: subscriber.session,
+            slot,
+            filter,
+            options,
+            subscription_id: id,
+            replayed,
+        };
+        Ok(Granted { reason: qos.into(), text: None, made: Some(made) })
+    }
+
+    /// The retained messages a Subscription brings [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a Shared
+    /// Subscription brings none (§4.8.2).
+    fn retained_for(
+        &self,
+        filter: &SubscriptionFilter,
+        options: SubscriptionOptions,
+        is_new: bool,
+        now: Now,
+    ) -> Vec<ReplayedCopy> {
+        let wanted = match options.retain_handling {
+            RetainHandling::SendOnSubscribe => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        if filter.is_shared() || !wanted {
+            return Vec::new();
+        }
+        let messages = self.node.retained.matching(&filter.filter, now.time).into_iter();
+        messages.map(|message| ReplayedCopy { qos: options.qos.min(message.qos), message }).collect()
+    }
+
+    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8].
+    pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
+        let ids: Option<Arc<[u32]>> = made.subscription_id.map(|id| Arc::from([id]));
+        for copy in &made.replayed {
+            if copy.qos == QoS::AtMostOnce {
+                self.replay_at_most_once(made, &copy.message, ids.as_deref().unwrap_or_default(), now, out);
+                continue;
+            }
+            let queued = MessageCopy {
+                message: Some(Arc::clone(&copy.message)),
+                subscription_ids: ids.clone(),
+                share: None,
+                qos: copy.qos,
+                retain: true,
+                state: CopyState::Queued,
+            };
+            self.enqueue(made.slot, made.session, queued, now, out);
+        }
+    }
+
+    fn replay_at_most_once(
+        &mut self,
+        made: &SubscribeRecord,
+        message: &Arc<Message>,
+        subscription_ids: &[u32],
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        let limits = &self.node.settings.send;
+        let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
+        let Some(connection) = resident.session.open_connection() else { return };
+        let payload = message.payload();
+        let delivery =
+            Delivery { message: message.view(), payload: Some(&payload), retain: true, subscription_ids };
+        let outgoing = out.outgoing(connection.id);
+        let sent = Session::send_at_most_once(connection, &delivery, outgoing, limits, now.time);
+        self.counters.publish_sent += u64::from(sent == martlet_session::Sent::Sent);
+    }
+
+    /// SUBACK, of a persistent Session after its commit.
+    fn answer_subscribe(
+        &mut self,
+        slot: u32,
+        subscribe: &Subscribe<'_>,
+        reasons: Vec<ReasonCode>,
+        text: Option<String>,
+        after: Option<martlet_record::BatchNumber>,
+        out: &mut Outbox,
+    ) {
+        let with_text = self.node.settings.dialect.reason_strings;
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let Some(connection) = resident.session.connection.as_deref_mut() else { return };
+        let mut properties = PropertiesBuf::default();
+        if let Some(text) = text.filter(|_| with_text && connection.wants_problem_information) {
+            properties.push(Property::ReasonString(&text));
+        }
+        let version = connection.version;
+        let suback =
+            SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
+        let id = connection.id;
+        connection.reply(out.outgoing(id), after, |bytes| Packet::SubAck(suback).encode(version, bytes));
+    }
+
+    /// UNSUBSCRIBE: from here no Message is added for these filters [MQTT-3.10.4-2].
+    pub(crate) fn receive_unsubscribe(
+        &mut self,
+        slot: u32,
+        unsubscribe: &Unsubscribe<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Violation> {
+        let limits = self.node.settings.topics;
+        let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let session = &mut resident.session;
+        let Some(connection) = session.connection.as_ref().map(|connection| connection.id) else {
+            return Ok(());
+        };
+        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        let mut removed = false;
+        for filter in &unsubscribe.filters {
+            let filter = SubscriptionFilter::parse(filter, &limits)
+                .map_err(|error| Violation::new(ReasonCode::MalformedPacket, error.to_string()))?;
+            if session.subscriptions.remove(&filter).is_none() {
+                reasons.push(ReasonCode::NoSubscriptionExisted);
+                continue;
+            }
+            self.node.routes.remove(&filter, session.number);
+            reasons.push(ReasonCode::Success);
+            if session.is_persistent() {
+                removed = true;
+                self.records.push(Record::Unsubscribed { session: session.number, filter });
+            }
+        }
+        let after = removed.then(|| self.await_commit(slot, connection, out));
+        let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let Some(state) = resident.session.connection.as_deref_mut() else { return Ok(()) };
+        let version = state.version;
+        let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, properties: Default::default(), reasons };
+        state.reply(out.outgoing(connection), after, |bytes| {
+            Packet::UnsubAck(unsuback).encode(version, bytes)
+        });
+        Ok(())
+    }
+
+    /// A Session's Client came back or went: its groups know, and its routes if it became or ceased to be persistent.
+    pub(crate) fn reroute(&mut self, slot: u32, persistence_changed: bool) {
+        self.set_online(slot, true);
+        let Some(resident) = self.sessions.get(slot).filter(|_| persistence_changed) else { return };
+        let session = &resident.session;
+        for (filter, Subscription { options, id }) in session.subscriptions.iter() {
+            self.node.routes.insert(filter, subscriber(session, slot, self.id, *options, *id));
+        }
+    }
+
+    /// Tells the groups of a Session whether its Client is there.
+    pub(crate) fn set_online(&self, slot: u32, online: bool) {
+        let Some(resident) = self.sessions.get(slot) else { return };
+        for (filter, _) in resident.session.subscriptions.iter().filter(|(filter, _)| filter.is_shared()) {
+            if let Some(group) = self.node.routes.group(filter) {
+                group.set_online(resident.session.number, online);
+            }
+        }
+    }
+}
+
+/// A Subscription as routing needs it.
+pub(crate) fn subscriber(
+    session: &Session,
+    slot: u32,
+    shard: martlet_record::ShardId,
+    options: SubscriptionOptions,
+    id: Option<u32>,
+) -> Subscriber {
+    Subscriber {
+        session: session.number,
+        shard,
+        slot,
+        qos: options.qos,
+        no_local: options.no_local,
+        retain_as_published: options.retain_as_published,
+        persistent: session.is_persistent(),
+        id,
+    }
+}
+
+fn refused(reason: ReasonCode, text: Option<String>) -> Granted {
+    Granted { reason, text, made: None }
+}
+
+/// A filter that cannot be one: MQTT 5 has a code for it; where it has not, or the dialect will not use it, the packet is
+/// malformed.
+fn invalid_filter(is_v5: bool, error: &martlet_topic::Error, refuses: bool) -> Result<Granted, Violation> {
+    if is_v5 && refuses {
+        return Ok(refused(ReasonCode::TopicFilterInvalid, Some(error.to_string())));
+    }
+    Err(Violation::new(ReasonCode::MalformedPacket, error.to_string()))
+}

@@ -1,0 +1,60 @@
+//! `$SYS/broker/...`: what Mosquitto's users watch, from summed counters.
+
+use crate::Counters;
+
+/// What the node knows beside its counters.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeFacts<'a> {
+    /// Product and version.
+    pub version: &'a str,
+    /// Seconds since the node started.
+    pub uptime_seconds: u64,
+    /// Retained messages.
+    pub retained: usize,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Bytes written to sockets.
+    pub bytes_sent: u64,
+    /// Network Connections, with or without a Session.
+    pub connections: u64,
+}
+
+/// Topic Names and payloads, to be published retained.
+pub fn topics(counters: &Counters, facts: &NodeFacts<'_>) -> Vec<(&'static str, String)> {
+    let ledger = &counters.ledger;
+    let number = |value: u64| value.to_string();
+    vec![
+        ("$SYS/broker/version", facts.version.to_owned()),
+        ("$SYS/broker/uptime", format!("{} seconds", facts.uptime_seconds)),
+        ("$SYS/broker/clients/total", number(counters.sessions)),
+        ("$SYS/broker/clients/connected", number(counters.connected)),
+        ("$SYS/broker/clients/active", number(counters.connected)),
+        ("$SYS/broker/clients/disconnected", number(counters.sessions - counters.connected)),
+        ("$SYS/broker/clients/inactive", number(counters.sessions - counters.connected)),
+        ("$SYS/broker/clients/expired", number(counters.sessions_expired)),
+        ("$SYS/broker/connections/open", number(facts.connections)),
+        ("$SYS/broker/connections/accepted", number(counters.connects)),
+        ("$SYS/broker/subscriptions/count", number(counters.subscriptions)),
+        ("$SYS/broker/shared_subscriptions/count", number(counters.shared_subscriptions)),
+        ("$SYS/broker/retained messages/count", facts.retained.to_string()),
+        ("$SYS/broker/messages/received", number(counters.packets_received)),
+        ("$SYS/broker/messages/inflight", number(ledger.in_flight)),
+        ("$SYS/broker/messages/stored", number(ledger.stored)),
+        ("$SYS/broker/publish/messages/received", number(counters.publish_received)),
+        ("$SYS/broker/publish/messages/sent", number(counters.publish_sent)),
+        ("$SYS/broker/publish/messages/dropped", number(ledger.dropped() + counters.qos0_dropped)),
+        ("$SYS/broker/publish/bytes/received", number(counters.publish_received_bytes)),
+        ("$SYS/broker/publish/bytes/sent", number(counters.publish_sent_bytes)),
+        ("$SYS/broker/bytes/received", number(facts.bytes_received)),
+        ("$SYS/broker/bytes/sent", number(facts.bytes_sent)),
+        ("$SYS/broker/ledger/accepted", number(ledger.accepted)),
+        ("$SYS/broker/ledger/delivered", number(ledger.delivered)),
+        ("$SYS/broker/ledger/in_flight", number(ledger.in_flight)),
+        ("$SYS/broker/ledger/stored", number(ledger.stored)),
+        ("$SYS/broker/ledger/expired", number(ledger.expired)),
+        ("$SYS/broker/ledger/ended", number(ledger.ended)),
+        ("$SYS/broker/ledger/dropped/queue_full", number(ledger.dropped_queue_full)),
+        ("$SYS/broker/ledger/dropped/too_large", number(ledger.dropped_too_large)),
+        ("$SYS/broker/ledger/dropped/refused", number(ledger.dropped_refused)),
+    ]
+}
