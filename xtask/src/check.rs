@@ -5,6 +5,7 @@
 
 mod arrows;
 mod links;
+mod lints;
 mod names;
 mod sources;
 mod symbols;
@@ -39,6 +40,8 @@ enum Step {
     Names,
     /// Every relative link in a document leads somewhere.
     Links,
+    /// What we let in from others: deny.toml, where cargo-deny is installed.
+    Licences,
     /// Clippy over all targets, warnings as errors.
     Lints,
     /// rustdoc, warnings as errors.
@@ -105,21 +108,32 @@ fn perform(step: Step) -> Result<()> {
         Step::Sources => report(&sources::check(&tree::text_files(&root)?)),
         Step::Names => report(&names::check(&root, &tree::text_files(&root)?)),
         Step::Links => report(&links::check(&root, &tree::text_files(&root)?)),
-        Step::Lints => process::run(process::cargo().args([
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny=warnings",
-        ])),
+        Step::Lints => lints::check(),
+        Step::Licences => licences(),
         Step::Docs => process::run(
             process::cargo()
-                .args(["doc", "--quiet", "--workspace", "--no-deps"])
+                .args(["doc", "--quiet", "--keep-going", "--workspace", "--no-deps"])
                 .args(["--document-private-items"])
                 .env("RUSTDOCFLAGS", "--deny=warnings"),
         ),
     }
+}
+
+/// Advisories are left to a run with the network: `cargo deny check`.
+fn licences() -> Result<()> {
+    if !process::succeeds(process::cargo().args(["deny", "--version"])) {
+        terminal::warning("not checked: `cargo install --locked cargo-deny` installs the tool");
+        return Ok(());
+    }
+    process::run(process::cargo().args([
+        "deny",
+        "--offline",
+        "--log-level=error",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
 }
 
 fn format() -> Result<()> {
