@@ -149,6 +149,7 @@ fn merge_all<'a>(same: impl Iterator<Item = &'a Subscriber>) -> Recipient {
     });
     let mut merged = merged.expect("there is at least one Subscription");
     merged.own = crate::destinations::Own::Same;
+    ids.sort_unstable();
     merged.subscription_ids = (!ids.is_empty()).then(|| Arc::from(ids));
     merged
 }
