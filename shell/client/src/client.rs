@@ -1,0 +1,322 @@
+//! [`Protocol`] on a TCP connection, blocking. It adds nothing but the socket, the clock and the waiting.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use martlet_packet::{PacketId, Properties, PropertiesBuf, ReasonCode, SubscriptionOptions};
+
+use crate::{ConnectOptions, Connected, Error, Event, Message, Protocol, Received, socket};
+
+/// An MQTT Client.
+///
+/// Nothing happens behind the caller's back: packets are read, acknowledged and kept alive while a call waits. Who calls
+/// nothing for longer than the Keep Alive is taken for dead.
+#[derive(Debug)]
+pub struct Client {
+    host: String,
+    port: u16,
+    protocol: Protocol,
+    socket: Option<TcpStream>,
+    /// Why writing failed. What the Server said before may still be read, and says more.
+    write_error: Option<io::Error>,
+    chunk: Box<[u8]>,
+    connected: Connected,
+    /// Events that came while another was waited for.
+    inbox: VecDeque<Event>,
+}
+
+const CHUNK_BYTES: usize = 64 * 1024;
+const INBOX_EVENTS_MAX: usize = 10_000;
+/// How long a Server has to close the connection after a goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Connects to the Server of this name or address, and waits until it accepts.
+    pub fn connect(host: &str, port: u16, options: ConnectOptions) -> Result<Self, Error> {
+        let mut client = Self {
+            host: host.to_owned(),
+            port,
+            protocol: Protocol::new(options, Instant::now())?,
+            socket: None,
+            write_error: None,
+            chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            connected: Connected::default(),
+            inbox: VecDeque::new(),
+        };
+        client.reconnect()?;
+        Ok(client)
+    }
+
+    /// Connects again to the same Server, and waits until it accepts. What was not acknowledged is sent again, as DUP
+    /// when the Server kept the Session; else Subscriptions are gone too.
+    pub fn reconnect(&mut self) -> Result<&Connected, Error> {
+        let timeout = self.protocol.options().answer_timeout;
+        self.write_error = None;
+        self.socket = Some(socket::connect(&self.host, self.port, timeout)?);
+        self.protocol.connect(Instant::now());
+        self.connected = self.wait_for("CONNACK", |event| match event {
+            Event::Connected(connected) => Some(mem::take(connected)),
+            _ => None,
+        })?;
+        Ok(&self.connected)
+    }
+
+    /// What the Server said when it accepted.
+    pub const fn connected(&self) -> &Connected {
+        &self.connected
+    }
+
+    /// The Client Identifier, be it ours or chosen by the Server.
+    pub fn client_id(&self) -> &str {
+        let ours = &self.protocol.options().client_id;
+        self.connected.properties.as_properties().assigned_client_id().unwrap_or(ours)
+    }
+
+    /// How many Messages of QoS 1 and 2 are not acknowledged to the end.
+    pub fn in_flight(&self) -> usize {
+        self.protocol.in_flight()
+    }
+
+    /// Publishes a Message; waits only for room, not for the acknowledgement. That is told by an
+    /// [`Event::Published`] with the identifier returned here; QoS 0 has none.
+    pub fn publish(&mut self, message: Message) -> Result<Option<PacketId>, Error> {
+        loop {
+            match self.protocol.publish(&message) {
+                Err(Error::Full) => self.take_in()?,
+                Err(error) => return Err(error),
+                Ok(packet_id) => {
+                    self.flush();
+                    return Ok(packet_id);
+                }
+            }
+        }
+    }
+
+    /// Waits until everything is written and acknowledged. The events stay to be polled.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        while self.protocol.in_flight() > 0 || !self.protocol.outgoing().is_empty() {
+            self.take_in()?;
+        }
+        Ok(())
+    }
+
+    /// Subscribes and waits for the answer: a Reason Code for each Topic Filter.
+    pub fn subscribe(&mut self, filters: &[(&str, SubscriptionOptions)]) -> Result<Vec<ReasonCode>, Error> {
+        self.subscribe_with(filters, None, &PropertiesBuf::default())
+    }
+
+    /// The same with a Subscription Identifier and User Properties.
+    pub fn subscribe_with(
+        &mut self,
+        filters: &[(&str, SubscriptionOptions)],
+        subscription_id: Option<u32>,
+        properties: &PropertiesBuf,
+    ) -> Result<Vec<ReasonCode>, Error> {
+        let asked = self.protocol.subscribe(filters, subscription_id, properties.as_properties())?;
+        self.wait_for("SUBACK", |event| match event {
+            Event::Subscribed { packet_id, reasons } if *packet_id == asked => Some(mem::take(reasons)),
+            _ => None,
+        })
+    }
+
+    /// Ends Subscriptions and waits for the answer: a Reason Code for each Topic Filter, in MQTT 5.0.
+    pub fn unsubscribe(
+        &mut self,
+        filters: &[&str],
+        properties: &PropertiesBuf,
+    ) -> Result<Vec<ReasonCode>, Error> {
+        let asked = self.protocol.unsubscribe(filters, properties.as_properties())?;
+        self.wait_for("UNSUBACK", |event| match event {
+            Event::Unsubscribed { packet_id, reasons } if *packet_id == asked => Some(mem::take(reasons)),
+            _ => None,
+        })
+    }
+
+    /// Waits for the next Message, at most so long. Other events are passed over; who wants them polls.
+    pub fn receive(&mut self, timeout: Duration) -> Result<Option<Received>, Error> {
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            match self.poll_until(until, &[])? {
+                Some(Event::Received(received)) => return Ok(Some(received)),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for the next event, at most so long; none waits for ever.
+    pub fn poll(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, Error> {
+        self.poll_or(timeout, &[])
+    }
+
+    /// The same, but returns nothing as soon as one of the others can be read, or a signal came.
+    pub fn poll_or(
+        &mut self,
+        timeout: Option<Duration>,
+        others: &[BorrowedFd<'_>],
+    ) -> Result<Option<Event>, Error> {
+        self.poll_until(timeout.and_then(|timeout| Instant::now().checked_add(timeout)), others)
+    }
+
+    /// Says a normal goodbye and closes the connection.
+    pub fn disconnect(&mut self) -> Result<(), Error> {
+        self.disconnect_with(ReasonCode::NormalDisconnection, Properties::default())
+    }
+
+    /// Writes what is left, says goodbye and closes the connection. In MQTT 3.x any other reason than a normal one
+    /// closes it without a goodbye, so that the Will is published.
+    pub fn disconnect_with(&mut self, reason: ReasonCode, properties: Properties<'_>) -> Result<(), Error> {
+        self.protocol.disconnect(reason, properties);
+        let until = Instant::now() + self.protocol.options().answer_timeout;
+        while !self.protocol.outgoing().is_empty() && Instant::now() < until {
+            self.turn(Some(until), &[])?;
+        }
+        let Some(socket) = self.socket.take() else { return Err(Error::NotConnected) };
+        self.protocol.connection_lost();
+        linger(&socket, &mut self.chunk);
+        Ok(())
+    }
+
+    fn poll_until(
+        &mut self,
+        until: Option<Instant>,
+        others: &[BorrowedFd<'_>],
+    ) -> Result<Option<Event>, Error> {
+        if let Some(event) = self.inbox.pop_front() {
+            return Ok(Some(event));
+        }
+        let mut is_over = false;
+        loop {
+            if let Some(event) = self.next_event()? {
+                return Ok(Some(event));
+            }
+            if is_over {
+                return Ok(None);
+            }
+            // The last turn still takes what is there.
+            is_over = self.turn(until, others)? || until.is_some_and(|until| Instant::now() >= until);
+        }
+    }
+
+    /// Waits for the event that `wanted` takes; keeps the others.
+    fn wait_for<T>(
+        &mut self,
+        awaited: &'static str,
+        wanted: impl Fn(&mut Event) -> Option<T>,
+    ) -> Result<T, Error> {
+        let within = self.protocol.options().answer_timeout;
+        let until = Instant::now() + within;
+        loop {
+            while let Some(mut event) = self.next_event()? {
+                match wanted(&mut event) {
+                    Some(answer) => return Ok(answer),
+                    None => self.keep(event)?,
+                }
+            }
+            if Instant::now() >= until {
+                return Err(self.close(Error::Silent { awaited, within }));
+            }
+            self.turn(Some(until), &[])?;
+        }
+    }
+
+    /// Waits for the Server once, and keeps what it says.
+    fn take_in(&mut self) -> Result<(), Error> {
+        self.turn(None, &[])?;
+        while let Some(event) = self.next_event()? {
+            self.keep(event)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, event: Event) -> Result<(), Error> {
+        if self.inbox.len() >= INBOX_EVENTS_MAX {
+            return Err(Error::Unread(self.inbox.len()));
+        }
+        self.inbox.push_back(event);
+        Ok(())
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        match self.protocol.next_event() {
+            Err(error) => Err(self.close(error)),
+            event => event,
+        }
+    }
+
+    /// One round: write, wait, write and read. Says whether one of the others woke us. When the first writing got
+    /// anywhere nothing is waited for: it may have been all that the caller wants.
+    fn turn(&mut self, until: Option<Instant>, others: &[BorrowedFd<'_>]) -> Result<bool, Error> {
+        if let Err(error) = self.protocol.tick(Instant::now()) {
+            return Err(self.close(error));
+        }
+        let now = self.flush().then(Instant::now);
+        let Some(socket) = &self.socket else { return Err(Error::NotConnected) };
+        let reads = self.protocol.wants_bytes() || self.write_error.is_some();
+        let writes = !self.protocol.outgoing().is_empty() && self.write_error.is_none();
+        let until = now.or(until.into_iter().chain(self.protocol.deadline()).min());
+        let ready = socket::wait(socket, (reads, writes), others, until).map_err(Error::Lost)?;
+        if ready.write {
+            self.flush();
+        }
+        if ready.read && reads {
+            self.fill()?;
+        }
+        Ok(ready.other)
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        let Some(socket) = &self.socket else { return Err(Error::NotConnected) };
+        match socket::read(socket, &mut self.chunk) {
+            Ok(Some(bytes)) => self.protocol.receive(&self.chunk[..bytes], Instant::now()),
+            Ok(None) => {}
+            Err(error) => {
+                let cause = self.write_error.take().unwrap_or(error);
+                return Err(self.close(Error::Lost(cause)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes as much as there is room for. Says whether it was anything.
+    fn flush(&mut self) -> bool {
+        let mut has_written = false;
+        let Some(socket) = &self.socket else { return has_written };
+        while !self.protocol.outgoing().is_empty() && self.write_error.is_none() {
+            match socket::write(socket, self.protocol.outgoing()) {
+                Ok(Some(bytes)) => {
+                    self.protocol.sent(bytes, Instant::now());
+                    has_written = true;
+                }
+                Ok(None) => break,
+                Err(error) => self.write_error = Some(error),
+            }
+        }
+        has_written
+    }
+
+    /// The Connection ends with this error; the Server is told if there is something to tell.
+    fn close(&mut self, error: Error) -> Error {
+        self.flush();
+        self.socket = None;
+        self.protocol.connection_lost();
+        error
+    }
+}
+
+/// Lets the Server close first: closing with unread bytes would reset the connection, and a reset may overtake the
+/// goodbye.
+fn linger(socket: &TcpStream, chunk: &mut [u8]) {
+    if socket.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let until = Instant::now() + GOODBYE;
+    while Instant::now() < until
+        && socket::wait(socket, (true, false), &[], Some(until)).is_ok()
+        && socket::read(socket, chunk).is_ok()
+    {}
+}
