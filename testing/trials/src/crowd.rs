@@ -1,0 +1,293 @@
+//! Many connections driven by one thread.
+//!
+//! The rule: nothing here waits but [`Crowd::turn`], and that only until its deadline.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::wire::{Inbox, Packet};
+
+/// Connections to one broker, known by numbers that are given once.
+pub(crate) struct Crowd {
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    address: SocketAddr,
+    source: Ipv4Addr,
+    narrow: Option<Narrow>,
+    peers: Vec<Option<Peer>>,
+    open: usize,
+    happened: Vec<(usize, Event)>,
+}
+
+/// A connection that takes little at once, as over a bad radio link: on loopback the kernel would hold megabytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Narrow {
+    /// Bytes kept here before they are read.
+    pub(crate) receive_buffer: usize,
+    /// Bytes of one segment; the broker's kernel sizes its send buffer by it.
+    pub(crate) segment: u32,
+}
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// TCP is connected.
+    Opened,
+    /// The broker sent a packet.
+    Packet(Packet),
+    /// It is over, and not because this side closed it.
+    Closed(End),
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The broker sent its FIN.
+    Fin,
+    /// It was reset or never came about.
+    Broken(ErrorKind),
+    /// The broker sent bytes that are no packet.
+    Nonsense,
+}
+
+struct Peer {
+    stream: TcpStream,
+    is_connected: bool,
+    is_reading: bool,
+    inbox: Inbox,
+    unsent: Vec<u8>,
+}
+
+impl Crowd {
+    /// An empty crowd before `address`.
+    pub(crate) fn new(address: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            poll: Poll::new().context("making a poll")?,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; 64 * 1024],
+            address,
+            source: Ipv4Addr::LOCALHOST,
+            narrow: None,
+            peers: Vec::new(),
+            open: 0,
+            happened: Vec::new(),
+        })
+    }
+
+    /// Connections opened from now on come from 127.0.0.`last`: each such address has ports of its own.
+    pub(crate) fn come_from(&mut self, last: u8) {
+        self.source = Ipv4Addr::new(127, 0, 0, last);
+    }
+
+    /// Connections opened from now on are as narrow as this.
+    pub(crate) fn make_narrow(&mut self, narrow: Narrow) {
+        self.narrow = Some(narrow);
+    }
+
+    /// Begins one more connection.
+    pub(crate) fn open(&mut self) -> Result<usize> {
+        let number = self.peers.len();
+        let mut stream = self.begin_connection().with_context(|| format!("opening connection {number}"))?;
+        self.poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+        let peer = Peer {
+            stream,
+            is_connected: false,
+            is_reading: true,
+            inbox: Inbox::default(),
+            unsent: Vec::new(),
+        };
+        self.peers.push(Some(peer));
+        self.open += 1;
+        Ok(number)
+    }
+
+    /// Connections neither side has ended.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open
+    }
+
+    /// Whether connection `number` has not ended.
+    pub(crate) fn is_open(&self, number: usize) -> bool {
+        self.peers.get(number).is_some_and(Option::is_some)
+    }
+
+    /// Whether everything given to [`Self::send`] is with the kernel.
+    pub(crate) fn has_sent(&self, number: usize) -> bool {
+        self.peers
+            .get(number)
+            .and_then(Option::as_ref)
+            .is_none_or(|peer| peer.is_connected && peer.unsent.is_empty())
+    }
+
+    /// Sends bytes, as far as the kernel takes them now and the rest in later turns.
+    pub(crate) fn send(&mut self, number: usize, bytes: &[u8]) {
+        if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
+            peer.unsent.extend_from_slice(bytes);
+            if peer.is_connected {
+                self.write(number);
+            }
+        }
+    }
+
+    /// No longer reads connection `number`.
+    pub(crate) fn turn_deaf(&mut self, number: usize) {
+        if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
+            peer.is_reading = false;
+        }
+    }
+
+    /// Reads every connection again.
+    pub(crate) fn listen_again(&mut self) {
+        for number in 0..self.peers.len() {
+            if let Some(peer) = self.peers[number].as_mut()
+                && !std::mem::replace(&mut peer.is_reading, true)
+            {
+                self.read(number);
+            }
+        }
+    }
+
+    /// Ends the sending half only.
+    pub(crate) fn half_close(&mut self, number: usize) {
+        if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut)
+            && let Err(error) = peer.stream.shutdown(Shutdown::Write)
+        {
+            self.end(number, End::Broken(error.kind()));
+        }
+    }
+
+    /// Closes a connection in the usual way.
+    pub(crate) fn close(&mut self, number: usize) {
+        if self.peers.get_mut(number).and_then(Option::take).is_some() {
+            self.open -= 1;
+        }
+    }
+
+    /// Closes a connection with a reset.
+    pub(crate) fn reset(&mut self, number: usize) {
+        if let Some(peer) = self.peers.get(number).and_then(Option::as_ref) {
+            // Fails only for a socket that is reset already.
+            drop(SockRef::from(&peer.stream).set_linger(Some(Duration::ZERO)));
+            self.close(number);
+        }
+    }
+
+    /// What has happened, waiting for it until `deadline` at most.
+    pub(crate) fn turn(&mut self, deadline: Instant) -> Result<Vec<(usize, Event)>> {
+        let wait = if self.happened.is_empty() {
+            deadline.saturating_duration_since(Instant::now())
+        } else {
+            Duration::ZERO
+        };
+        match self.poll.poll(&mut self.events, Some(wait)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => other.context("waiting for connections")?,
+        }
+        let ready: Vec<_> = self.events.iter().map(|event| (event.token().0, event.is_writable())).collect();
+        for (number, is_writable) in ready {
+            if is_writable {
+                self.write(number);
+            }
+            self.read(number);
+        }
+        Ok(std::mem::take(&mut self.happened))
+    }
+
+    fn begin_connection(&self) -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+        socket.set_tcp_nodelay(true)?;
+        if let Some(Narrow { receive_buffer, segment }) = self.narrow {
+            socket.set_recv_buffer_size(receive_buffer)?;
+            socket.set_tcp_mss(segment)?;
+        }
+        if self.source != Ipv4Addr::LOCALHOST {
+            socket.bind(&SocketAddr::from((self.source, 0)).into())?;
+        }
+        match socket.connect(&self.address.into()) {
+            Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+                Err(error)
+            }
+            _ => Ok(TcpStream::from_std(socket.into())),
+        }
+    }
+
+    fn write(&mut self, number: usize) {
+        let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) else { return };
+        let was_connected = peer.is_connected;
+        let result = peer.write();
+        if peer.is_connected && !was_connected {
+            self.happened.push((number, Event::Opened));
+        }
+        if let Err(error) = result {
+            // What the broker said before it closed is still to be read.
+            self.read(number);
+            self.end(number, End::Broken(error.kind()));
+        }
+    }
+
+    fn read(&mut self, number: usize) {
+        while let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
+            if !peer.is_connected || !peer.is_reading {
+                return;
+            }
+            match peer.stream.read(&mut self.buffer) {
+                Ok(0) => self.end(number, End::Fin),
+                Ok(count) => {
+                    peer.inbox.push(&self.buffer[..count]);
+                    self.take_packets(number);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => self.end(number, End::Broken(error.kind())),
+            }
+        }
+    }
+
+    fn take_packets(&mut self, number: usize) {
+        while let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
+            match peer.inbox.take() {
+                Ok(Some(packet)) => self.happened.push((number, Event::Packet(packet))),
+                Ok(None) => return,
+                Err(_) => self.end(number, End::Nonsense),
+            }
+        }
+    }
+
+    fn end(&mut self, number: usize, end: End) {
+        if self.is_open(number) {
+            self.close(number);
+            self.happened.push((number, Event::Closed(end)));
+        }
+    }
+}
+
+impl Peer {
+    fn write(&mut self) -> io::Result<()> {
+        if !self.is_connected {
+            if let Some(error) = self.stream.take_error()? {
+                return Err(error);
+            }
+            if self.stream.peer_addr().is_err() {
+                return Ok(());
+            }
+            self.is_connected = true;
+        }
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent = Vec::new();
+        Ok(())
+    }
+}

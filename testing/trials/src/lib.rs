@@ -1,1 +1,0 @@
-//! Hostile peers, vanishing peers and storms, run against a whole broker.
