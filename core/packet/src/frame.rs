@@ -155,7 +155,7 @@ impl std::fmt::Display for PacketType {
 
 /// Refuses a first byte that no version allows.
 #[inline]
-fn check_first_byte(first: u8) -> Result<(), Error> {
+pub(crate) fn check_first_byte(first: u8) -> Result<(), Error> {
     if FLAGS_ALLOWED[usize::from(first >> 4)] >> (first & 0x0F) & 1 == 1 {
         Ok(())
     } else {

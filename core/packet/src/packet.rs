@@ -204,6 +204,7 @@ mod tests {
         let made = |first, body| decode(Version::V5, Frame { first, body, len: 2 + body.len() });
         assert_eq!(made(0x00, &[]).map_err(|error| error.reason_code()), Err(ProtocolError));
         assert_eq!(made(0x36, b"\0\x01a\0\x01\0").map_err(|error| error.reason_code()), Err(MalformedPacket));
+        assert_eq!(made(0x38, b"\0\x01a\0").map_err(|error| error.reason_code()), Err(MalformedPacket));
         assert_eq!(made(0xC0, b"x").map_err(|error| error.reason_code()), Err(MalformedPacket));
         assert_eq!(made(0x41, b"\0\x01").map_err(|error| error.reason_code()), Err(MalformedPacket));
     }

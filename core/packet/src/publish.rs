@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::cursor::Cursor;
 use crate::error::{Error, malformed};
-use crate::frame::Frame;
+use crate::frame::{Frame, check_first_byte};
 use crate::packet::check_shortest;
 use crate::place::Place;
 use crate::properties::Fields;
@@ -89,6 +89,7 @@ impl<'a> Publish<'a> {
     // Inlined, it is written where the caller wants it; a copy of the packet would cost as much as reading it.
     #[inline(always)]
     pub fn decode(version: Version, frame: Frame<'a>) -> Result<Self, Error> {
+        check_first_byte(frame.first)?;
         check_shortest(version, &frame)?;
         let mut cursor = Cursor::new(frame.body);
         let topic = cursor.topic_name("Topic Name")?;
