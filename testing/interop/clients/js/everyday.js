@@ -18,7 +18,7 @@ async function check(name, body) {
     await body()
     emit({ check: name, ok: true, ms: ms() })
   } catch (error) {
-    emit({ check: name, ok: false, ms: ms(), detail: String(error.stack ?? error).slice(0, 1000) })
+    emit({ check: name, ok: false, ms: ms(), detail: String(error) })
   }
 }
 
