@@ -13,6 +13,7 @@ mod connect;
 mod deliver;
 mod disconnect;
 mod publish;
+mod recovery;
 mod subscribe;
 mod will;
 
@@ -42,6 +43,7 @@ pub use destinations::{Destinations, Own, Recipient};
 pub use dialect::{Dialect, Overlap};
 pub use node::Node;
 pub use outbox::{Closing, Notice, Outbox};
+pub use recovery::Recovery;
 pub use retained::Retained;
 pub use routes::{Routes, Stamp, Stripes, Subscriber};
 pub use settings::Settings;

@@ -47,11 +47,13 @@ pub struct Subscriber {
 /// All routes of a node.
 #[derive(Debug)]
 pub struct Routes {
-    exact: Box<[RwLock<HashMap<Box<str>, Entry, FixedState>>]>,
+    exact: Box<[ExactTable]>,
     wild: RwLock<FilterMap<Entry>>,
     versions: Versions,
     hasher: FixedState,
 }
+
+type ExactTable = RwLock<HashMap<Box<str>, Entry, FixedState>>;
 
 /// Subscriptions to one Topic Filter.
 #[derive(Debug, Default)]
@@ -179,7 +181,7 @@ impl Routes {
         self.wild.read().for_each_wildcard(topic, visit);
     }
 
-    fn exact_table(&self, hash: u64) -> &RwLock<HashMap<Box<str>, Entry, FixedState>> {
+    fn exact_table(&self, hash: u64) -> &ExactTable {
         &self.exact[usize::from(stripe(hash >> 16, EXACT_TABLES))]
     }
 

@@ -123,21 +123,12 @@ impl Shard {
 
     /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8].
     pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
-        let ids: Option<Arc<[u32]>> = made.subscription_id.map(|id| Arc::from([id]));
         for copy in &made.replayed {
             if copy.qos == QoS::AtMostOnce {
-                self.replay_at_most_once(made, &copy.message, ids.as_deref().unwrap_or_default(), now, out);
-                continue;
+                self.replay_at_most_once(made, &copy.message, now, out);
+            } else {
+                self.enqueue(made.slot, made.session, replayed_copy(made, copy), now, out);
             }
-            let queued = MessageCopy {
-                message: Some(Arc::clone(&copy.message)),
-                subscription_ids: ids.clone(),
-                share: None,
-                qos: copy.qos,
-                retain: true,
-                state: CopyState::Queued,
-            };
-            self.enqueue(made.slot, made.session, queued, now, out);
         }
     }
 
@@ -145,7 +136,6 @@ impl Shard {
         &mut self,
         made: &SubscribeRecord,
         message: &Arc<Message>,
-        subscription_ids: &[u32],
         now: Now,
         out: &mut Outbox,
     ) {
@@ -153,8 +143,12 @@ impl Shard {
         let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
         let Some(connection) = resident.session.open_connection() else { return };
         let payload = message.payload();
-        let delivery =
-            Delivery { message: message.view(), payload: Some(&payload), retain: true, subscription_ids };
+        let delivery = Delivery {
+            message: message.view(),
+            payload: Some(&payload),
+            retain: true,
+            subscription_ids: made.subscription_id.as_slice(),
+        };
         let outgoing = out.outgoing(connection.id);
         let sent = Session::send_at_most_once(connection, &delivery, outgoing, limits, now.time);
         self.counters.publish_sent += u64::from(sent == martlet_session::Sent::Sent);
@@ -242,6 +236,18 @@ impl Shard {
                 group.set_online(resident.session.number, online);
             }
         }
+    }
+}
+
+/// A retained message as a Subscription queues it.
+pub(crate) fn replayed_copy(made: &SubscribeRecord, copy: &ReplayedCopy) -> MessageCopy {
+    MessageCopy {
+        message: Some(Arc::clone(&copy.message)),
+        subscription_ids: made.subscription_id.map(|id| Arc::from([id])),
+        share: None,
+        qos: copy.qos,
+        retain: true,
+        state: CopyState::Queued,
     }
 }
 

@@ -129,6 +129,13 @@ pub struct ReplayedCopy {
     pub qos: QoS,
 }
 
+impl SubscribeRecord {
+    /// The retained Messages that are queued, not sent at once: those with QoS 1 and 2.
+    pub fn queued_copies(&self) -> impl Iterator<Item = &ReplayedCopy> {
+        self.replayed.iter().filter(|copy| copy.qos > QoS::AtMostOnce)
+    }
+}
+
 /// A Message, once, with the persistent Sessions that get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishRecord {

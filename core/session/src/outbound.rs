@@ -100,6 +100,13 @@ impl Outbound {
         self.in_flight.back_mut().map(|(ordinal, copy)| (*ordinal, copy))
     }
 
+    /// Moves all queued copies up to this one into flight: they were sent before it.
+    pub fn start_up_to(&mut self, ordinal: Ordinal) {
+        while self.queued.front().is_some_and(|(first, _)| *first <= ordinal) {
+            self.start();
+        }
+    }
+
     /// The next copy in flight that a new Network Connection has not seen.
     pub fn next_unseen(&mut self) -> Option<(Ordinal, &mut MessageCopy)> {
         let (ordinal, copy) = self.in_flight.get_mut(self.current)?;

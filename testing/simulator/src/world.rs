@@ -208,6 +208,11 @@ impl World {
         lines
     }
 
+    /// Has this Client's Network Connection ended?
+    pub fn is_closed(&self, client: Client) -> bool {
+        self.peers[client.0].is_closed
+    }
+
     /// Forgets what all Clients heard.
     pub fn hush(&mut self) {
         self.peers.iter_mut().for_each(|peer| peer.heard.clear());
