@@ -10,7 +10,7 @@ pub enum Error {
     Malformed {
         /// Where the fault lies.
         field: &'static str,
-        /// What the specification demands of it.
+        /// What is wrong with it, and by which statement.
         rule: &'static str,
     },
     /// The bytes can be parsed and say what must not be said.
@@ -18,7 +18,7 @@ pub enum Error {
     Protocol {
         /// Where the fault lies.
         field: &'static str,
-        /// What the specification demands of it.
+        /// What is wrong with it, and by which statement.
         rule: &'static str,
     },
     /// Malformed where an answer helps nobody: the stream is no MQTT, or the peer said goodbye in a wrong way. The
@@ -27,7 +27,7 @@ pub enum Error {
     Unanswered {
         /// Where the fault lies.
         field: &'static str,
-        /// What the specification demands of it.
+        /// What is wrong with it, and by which statement.
         rule: &'static str,
     },
     /// The packet is larger than the receiver takes. [MQTT-3.1.2-24], [MQTT-3.2.2-15]
