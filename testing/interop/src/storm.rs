@@ -19,10 +19,11 @@ const ROUNDS: usize = 3;
 pub(crate) fn run(scenario: &Scenario, brands: &[Brand], yard: &Yard) -> Vec<Outcome> {
     let mut lanes: Vec<Lane> = brands.iter().map(|&brand| Lane::start(scenario, brand, yard)).collect();
     for round in 1..=ROUNDS {
-        for lane in &mut lanes {
-            lane.round(round);
-        }
+        lanes.iter_mut().for_each(|lane| lane.round(round));
+        // Whoever comes second finds the machine warmer, or busier: each does so in turn.
+        lanes.reverse();
     }
+    lanes.sort_by_key(|lane| brands.iter().position(|&brand| brand == lane.brand));
     compare(&mut lanes);
     lanes.into_iter().map(Lane::finish).collect()
 }
