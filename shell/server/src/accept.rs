@@ -1,0 +1,220 @@
+//! New connections: accepted, counted, opened, and handed to the runner of their Client's home shard.
+
+use martlet_net::{Accepted, Connection, Frames, Opening, Phase, Received, Step};
+use martlet_packet::{ConnAck, Packet, PropertiesBuf, Property, ReasonCode};
+use martlet_record::{ShardId, Time};
+use martlet_session::{ConnectRequest, ConnectionId, Progress, Violation};
+
+use martlet_broker::Closing;
+
+use crate::mailbox::{Adoption, Mail};
+use crate::runner::Runner;
+
+/// New connections of one turn: beyond it those that are open already have their turn first.
+const ACCEPTS_PER_TURN: usize = 64;
+
+impl Runner {
+    /// Accepts what waits at the listeners.
+    pub(crate) fn accept(&mut self) {
+        let Some(mut acceptor) = self.acceptor.take() else { return };
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(accepted) = acceptor.accept(self.now.time) else { break };
+            if accepted.is_surplus {
+                self.turn_away(accepted, "the node has no descriptor left; raise its limit (ulimit -n)");
+                if acceptor.refused(self.now.time) {
+                    tracing::warn!(
+                        "new connections are refused: no descriptor is left; raise the limit (ulimit -n)"
+                    );
+                }
+            } else if self.shared.enter() {
+                self.admit(accepted);
+            } else {
+                let text = format!("the node has its maximum of {} connections", self.shared.connections_max);
+                self.turn_away(accepted, &text);
+                if acceptor.refused(self.now.time) {
+                    tracing::warn!("new connections are refused: {text}");
+                }
+            }
+        }
+        self.acceptor = Some(acceptor);
+    }
+
+    /// Begins with a connection. Its CONNECT is often there already, so it is read before the system is asked to watch it.
+    fn admit(&mut self, accepted: Accepted) {
+        let deadline = self.openings.from(self.now.time);
+        let opening = Opening::new(accepted.peer, deadline);
+        let id = self.connections.insert(Connection::new(accepted.socket, opening));
+        self.openings.push(id, self.now.time);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.read_now(id, &mut buffer);
+        self.buffer = buffer;
+        self.watch(id);
+    }
+
+    /// Has the system tell when the connection can be read.
+    fn watch(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Err(error) = connection.register(self.poll.registry(), Self::token(id)) {
+            let text = format!("the system cannot watch the Network Connection: {error}");
+            self.lose(id, Violation::new(ReasonCode::UnspecifiedError, text));
+        }
+    }
+
+    /// Goes on with the handshake. What is left of the bytes comes back when the Client may be read here.
+    pub(crate) fn open<'a>(&mut self, id: ConnectionId, mut frames: Frames<'a>) -> Option<Frames<'a>> {
+        let (policy, maximum) = (&self.shared.policy, self.shared.node.settings.maximum_packet_size);
+        loop {
+            let connection = self.connections.get(id)?;
+            let Phase::Opening(opening) = &mut connection.phase else { return None };
+            match opening.receive(&mut frames, policy, maximum, random) {
+                Step::Wait => {
+                    connection.keep(frames);
+                    return None;
+                }
+                Step::Progress(Progress::Reply(bytes)) => self.out.outgoing(id).append(&bytes),
+                Step::Progress(Progress::Admitted(request)) => return self.connect(id, request, frames),
+                Step::Progress(Progress::Refused(bytes, why)) => {
+                    tracing::info!("Connection from {} refused: {}.", opening.peer, why.text);
+                    if !bytes.is_empty() {
+                        self.out.outgoing(id).append(&bytes);
+                    }
+                    connection.phase = Phase::Closing { linger: true };
+                    self.out.closing.push(Closing { connection: id, why });
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Takes an admitted Client to its home shard: here, or on another runner.
+    fn connect<'a>(
+        &mut self,
+        id: ConnectionId,
+        request: Box<ConnectRequest>,
+        frames: Frames<'a>,
+    ) -> Option<Frames<'a>> {
+        let home = ShardId::home_of(&request.client_id);
+        if !self.shards.has(home) {
+            self.send_home(id, home, request, frames);
+            return None;
+        }
+        self.enter_home(id, home, request);
+        let is_open = self.out.opened.pop_if(|opened| *opened == id).is_some();
+        let connection = self.connections.get(id)?;
+        if is_open {
+            connection.phase = Phase::Open;
+            return Some(frames);
+        }
+        // A Client need not wait for CONNACK before it sends on; it is heard once that has left.
+        connection.keep(frames);
+        None
+    }
+
+    fn send_home(
+        &mut self,
+        id: ConnectionId,
+        home: ShardId,
+        request: Box<ConnectRequest>,
+        frames: Frames<'_>,
+    ) {
+        let Some(mut connection) = self.connections.remove(id) else { return };
+        self.out.forget(id.slot);
+        let Phase::Opening(opening) = std::mem::replace(&mut connection.phase, Phase::Connecting) else {
+            return;
+        };
+        let socket = connection.into_socket(self.poll.registry());
+        let adoption = Adoption { socket, opening: *opening, request, rest: frames.into_rest() };
+        self.shared.mailboxes[self.shared.runner_of(home)].post(Mail::Adopt(Box::new(adoption)));
+    }
+
+    /// Takes a Client from the runner that opened its connection.
+    pub(crate) fn adopt(&mut self, adoption: Adoption) {
+        let Adoption { socket, opening, request, rest } = adoption;
+        let id = self.connections.insert(Connection::admitted(socket, opening, rest));
+        let home = ShardId::home_of(&request.client_id);
+        self.enter_home(id, home, request);
+        self.watch(id);
+        self.read_opened();
+    }
+
+    /// Has the home shard answer the CONNECT.
+    fn enter_home(&mut self, id: ConnectionId, home: ShardId, request: Box<ConnectRequest>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        (connection.home, connection.version) = (home, request.version);
+        connection.phase = Phase::Connecting;
+        let Some(shard) = self.shards.step(home) else { return };
+        let slot = shard.connect(id, request, self.now, &mut self.out);
+        if let Some(connection) = self.connections.get(id) {
+            connection.session_slot = slot;
+        }
+        self.deliver();
+    }
+
+    /// Reads on where CONNACK left.
+    pub(crate) fn read_opened(&mut self) {
+        for id in std::mem::take(&mut self.out.opened) {
+            if let Some(connection) = self.connections.get(id)
+                && matches!(connection.phase, Phase::Connecting)
+            {
+                connection.phase = Phase::Open;
+                self.resume(id);
+            }
+        }
+    }
+
+    /// Closes what took too long to send its CONNECT.
+    pub(crate) fn give_up_the_late(&mut self) {
+        let connections = &mut self.connections;
+        self.openings.forget_while(|id| opening_of(connections.get(id)).is_none());
+        while let Some(id) = self.openings.pop_due(self.now.time) {
+            if let Some(opening) = opening_of(self.connections.get(id)) {
+                let seconds = self.shared.connect_timeout.as_secs_f32();
+                tracing::info!("Connection from {} closed: no CONNECT within {seconds} s.", opening.peer);
+                self.remove(id);
+            }
+        }
+    }
+
+    /// Tells a Client that there is no room for it, if it has said who it is, and closes.
+    fn turn_away(&mut self, accepted: Accepted, text: &str) {
+        let connection = Connection::new(accepted.socket, Opening::new(accepted.peer, Time::START));
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if let Received::Bytes { count, .. } = connection.read(&mut buffer) {
+            let answer = self.refusal(&mut Frames::new(Vec::new(), &buffer[..count]), text);
+            // The peer may not read it; there is nothing else to do for it.
+            drop(connection.write_once(&answer));
+        }
+        self.buffer = buffer;
+    }
+
+    /// CONNACK for a Client there is no room for; nothing when it has not sent a whole CONNECT.
+    fn refusal(&self, frames: &mut Frames<'_>, text: &str) -> Vec<u8> {
+        let mut opening = Opening::new(([0, 0, 0, 0], 0).into(), Time::START);
+        let step = opening.receive(frames, &self.shared.policy, u32::MAX, random);
+        let mut answer = Vec::new();
+        if let Step::Progress(Progress::Admitted(request)) = step {
+            let mut properties = PropertiesBuf::default();
+            if self.shared.policy.reason_strings {
+                properties.push(Property::ReasonString(text));
+            }
+            let reason = ReasonCode::ServerBusy;
+            let connack = ConnAck { session_present: false, reason, properties: properties.as_properties() };
+            Packet::ConnAck(connack).encode(request.version, &mut answer);
+        }
+        answer
+    }
+}
+
+fn opening_of(connection: Option<&mut Connection>) -> Option<&Opening> {
+    match &connection?.phase {
+        Phase::Opening(opening) => Some(opening),
+        _ => None,
+    }
+}
+
+/// For Client Identifiers that nobody can guess.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has random numbers once it is up");
+    u128::from_ne_bytes(bytes)
+}

@@ -1,0 +1,74 @@
+//! The end of connections: written out, heard out, dropped.
+//!
+//! A socket that is closed while the peer still sends is reset by the kernel, and what was written last is lost with it:
+//! so a connection that was told why it must go is heard out first, for a bounded time.
+
+use martlet_net::{Phase, Received};
+use martlet_packet::ReasonCode;
+use martlet_session::{ConnectionId, Violation};
+
+use crate::runner::Runner;
+
+impl Runner {
+    /// Closes what the core gave up in this turn, and what took too long to be closed.
+    pub(crate) fn close_given_up(&mut self) {
+        while let Some(closing) = self.out.closing.pop() {
+            self.begin_close(closing.connection, &closing.why);
+        }
+        let connections = &mut self.connections;
+        self.closings.forget_while(|id| connections.get(id).is_none());
+        while let Some(id) = self.closings.pop_due(self.now.time) {
+            self.remove(id);
+        }
+    }
+
+    fn begin_close(&mut self, id: ConnectionId, why: &Violation) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if matches!(connection.phase, Phase::Lingering) {
+            return;
+        }
+        let linger = hears_out(why);
+        connection.phase = Phase::Closing { linger };
+        if self.out.waiting(id).is_some_and(|outgoing| !outgoing.is_empty()) {
+            self.closings.push(id, self.now.time);
+            self.flush_one(id.slot);
+        } else {
+            self.close(id, linger);
+        }
+    }
+
+    /// All is written.
+    pub(crate) fn close(&mut self, id: ConnectionId, linger: bool) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !linger || connection.is_half_closed || connection.close_our_side().is_err() {
+            return self.remove(id);
+        }
+        connection.phase = Phase::Lingering;
+        self.closings.push(id, self.now.time);
+        // The system may have spoken of bytes that were not read then.
+        self.queue(id);
+    }
+
+    /// Throws away what the peer of a closed connection still sends, until it closes too.
+    pub(crate) fn discard(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match connection.read(buffer) {
+            Received::Bytes { more: true, .. } => self.queue(id),
+            Received::Bytes { more: false, .. } | Received::Nothing => {}
+            Received::End | Received::Failed(_) => self.remove(id),
+        }
+    }
+
+    /// Drops a connection, its socket and what waited for it.
+    pub(crate) fn remove(&mut self, id: ConnectionId) {
+        if self.connections.remove(id).is_some() {
+            self.out.forget(id.slot);
+            self.shared.leave();
+        }
+    }
+}
+
+/// Whoever left by itself, or was silent for long, sends nothing more.
+fn hears_out(why: &Violation) -> bool {
+    why.reason.is_error() && why.reason != ReasonCode::KeepAliveTimeout
+}

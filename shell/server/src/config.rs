@@ -1,0 +1,63 @@
+//! What a node is started with.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use martlet_broker::{Dialect, Settings};
+use martlet_net::{TcpOptions, descriptor_limit};
+
+/// Descriptors that are not for Clients: standard streams, listeners, the poll and wake descriptors of runners.
+const DESCRIPTORS_HELD_BACK: u64 = 32;
+
+/// What a node is started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// An address that this machine does not have is left out, as long as there is another.
+    pub skips_missing_addresses: bool,
+    /// What TCP is asked for.
+    pub tcp: TcpOptions,
+    /// What the core is asked for.
+    pub settings: Settings,
+    /// Threads that serve connections: at most one for each of the 64 shards.
+    pub runners: NonZeroUsize,
+    /// Network Connections at once; one more is refused with Server busy. `None`: as many as there are descriptors.
+    pub connections_max: Option<usize>,
+    /// How long a Network Connection may take until its CONNECT is whole; then it is closed.
+    pub connect_timeout: Duration,
+    /// How often `$SYS` topics are published; zero turns them off.
+    pub sys_interval: Duration,
+}
+
+impl Config {
+    /// The defaults of a dialect, listening nowhere yet.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            listen: Vec::new(),
+            skips_missing_addresses: false,
+            tcp: TcpOptions::default(),
+            settings: Settings::new(dialect),
+            runners: default_runners(),
+            connections_max: None,
+            connect_timeout: Duration::from_secs(10),
+            sys_interval: Duration::from_secs(10),
+        }
+    }
+
+    /// Network Connections at once, whoever set the limit.
+    pub(crate) fn connections_max(&self) -> usize {
+        let descriptors = descriptor_limit().saturating_sub(DESCRIPTORS_HELD_BACK).max(1);
+        let possible = usize::try_from(descriptors).unwrap_or(usize::MAX);
+        self.connections_max.map_or(possible, |wanted| wanted.min(possible))
+    }
+}
+
+/// One runner where there are two cores or fewer, because waking another costs more than it brings; else half as many
+/// as there are cores, so that the kernel's part of the work has the other half.
+pub fn default_runners() -> NonZeroUsize {
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(if cores <= 2 { 1 } else { cores / 2 }).unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,133 @@
+//! What runners tell each other.
+//!
+//! The rule: a sleeping runner is woken once, however much mail it gets; a busy one is not woken at all.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use martlet_broker::{Chunk, Counters};
+use martlet_net::Opening;
+use martlet_record::Completion;
+use martlet_session::ConnectRequest;
+use mio::net::TcpStream;
+use mio::{Registry, Token, Waker};
+use parking_lot::Mutex;
+
+/// Bytes of Messages that may wait for a runner. Beyond it Clients that publish are not read until it caught up.
+pub(crate) const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Something for a runner.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A Client whose home is there.
+    Adopt(Box<Adoption>),
+    /// Messages for Sessions there.
+    Messages(Chunk),
+    /// The fate of a batch that concerns a shard there.
+    Completed(Completion),
+    /// The sum of your counters, please.
+    Count,
+    /// The sum of a runner's counters.
+    Counted(Box<Counted>),
+    /// The node ends.
+    Stop,
+}
+
+/// What one runner counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) counters: Counters,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+}
+
+/// A Network Connection on its way to the runner of its home shard.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    pub(crate) socket: TcpStream,
+    pub(crate) opening: Opening,
+    pub(crate) request: Box<ConnectRequest>,
+    /// What came behind CONNECT.
+    pub(crate) rest: Vec<u8>,
+}
+
+/// The mail of one runner.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    mail: Mutex<Vec<Mail>>,
+    /// How much there is, so that an empty box is not locked.
+    waiting: AtomicUsize,
+    bytes: AtomicUsize,
+    sleeps: AtomicBool,
+    waker: Waker,
+}
+
+impl Mailbox {
+    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        Ok(Self {
+            mail: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            sleeps: AtomicBool::new(false),
+            waker: Waker::new(registry, token)?,
+        })
+    }
+
+    pub(crate) fn post(&self, mail: Mail) {
+        self.bytes.fetch_add(mail.bytes(), Ordering::Relaxed);
+        {
+            let mut box_ = self.mail.lock();
+            box_.push(mail);
+            self.waiting.store(box_.len(), Ordering::SeqCst);
+        }
+        // Either this sees that the runner sleeps, or the runner sees the mail before it does.
+        if self.sleeps.swap(false, Ordering::SeqCst) {
+            self.waker.wake().expect("an eventfd that belongs to this process takes another count");
+        }
+    }
+
+    /// All that came, in order.
+    pub(crate) fn take(&self) -> Vec<Mail> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut box_ = self.mail.lock();
+        self.waiting.store(0, Ordering::SeqCst);
+        std::mem::take(&mut *box_)
+    }
+
+    /// Mail that was taken is dealt with.
+    pub(crate) fn done(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    /// May Clients that publish to this runner's Sessions be read?
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) < BYTES_MAX
+    }
+
+    /// The runner is about to sleep; false when it must not, because there is mail.
+    pub(crate) fn sleep(&self) -> bool {
+        self.sleeps.store(true, Ordering::SeqCst);
+        self.is_empty()
+    }
+
+    /// The runner is awake.
+    pub(crate) fn wake_up(&self) {
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Mail {
+    /// What it counts against [`BYTES_MAX`].
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Messages(chunk) => chunk.len_bytes(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From sockets to shards: reads each ready connection once and steps its home shard through the packets that are whole.
+
+use martlet_net::{Connection, Frames, Phase, Received};
+use martlet_packet::{Error, Packet, ReasonCode, decode};
+use martlet_session::{ConnectionId, Violation};
+
+use martlet_broker::Closing;
+
+use crate::runner::Runner;
+use crate::stop::Stopping;
+
+impl Runner {
+    /// Reads every connection that is ready, once each.
+    pub(crate) fn read_ready(&mut self) {
+        if self.ready.is_empty() {
+            return;
+        }
+        self.held_back = 0;
+        let has_room = self.shared.has_room();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let batch = std::mem::take(&mut self.ready);
+        for slot in &batch {
+            self.read(*slot, has_room, &mut buffer);
+        }
+        self.buffer = buffer;
+        self.reuse(batch);
+    }
+
+    /// Reads one connection, if this is a time to read it.
+    fn read(&mut self, slot: u32, has_room: bool, buffer: &mut [u8]) {
+        let Some((id, connection)) = self.connections.at(slot) else { return };
+        if matches!(connection.phase, Phase::Connecting) {
+            return; // It stays queued, and is read when it opens.
+        }
+        connection.is_queued = false;
+        match connection.phase {
+            Phase::Connecting | Phase::Closing { .. } => {}
+            Phase::Opening(_) | Phase::Open if self.stopping != Stopping::No => {}
+            Phase::Lingering => self.discard(id, buffer),
+            Phase::Opening(_) => self.read_now(id, buffer),
+            Phase::Open if connection.publishes && !has_room => {
+                self.held_back += 1;
+                self.queue(id);
+            }
+            Phase::Open => self.read_now(id, buffer),
+        }
+    }
+
+    /// Reads once and takes what came.
+    pub(crate) fn read_now(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match connection.read(buffer) {
+            Received::Bytes { count, more } => {
+                self.bytes_received += count as u64;
+                self.receive(id, &buffer[..count]);
+                if more {
+                    self.queue(id);
+                }
+            }
+            Received::Nothing => {}
+            Received::End => {
+                let text = "the Client closed the Network Connection without DISCONNECT";
+                self.lose(id, Violation::new(ReasonCode::UnspecifiedError, text));
+            }
+            Received::Failed(error) => {
+                let text = format!("the Network Connection failed: {error}");
+                self.lose(id, Violation::new(ReasonCode::UnspecifiedError, text));
+            }
+        }
+    }
+
+    /// Takes bytes that came, and keeps what no whole packet can be made of yet.
+    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let mut frames = connection.frames(bytes);
+        if matches!(connection.phase, Phase::Opening(_)) {
+            frames = match self.open(id, frames) {
+                Some(frames) => frames,
+                None => return,
+            };
+        }
+        self.receive_packets(id, &mut frames);
+        self.deliver();
+        if let Some(connection) = self.connections.get(id)
+            && !matches!(connection.phase, Phase::Closing { .. })
+        {
+            connection.keep(frames);
+        }
+    }
+
+    /// Packets that came behind CONNECT and had to wait for CONNACK, then whatever came since.
+    pub(crate) fn resume(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.is_queued {
+            self.ready.push(id.slot);
+        }
+        let kept = connection.take_kept();
+        if !kept.is_empty() {
+            self.receive(id, &kept);
+        }
+    }
+
+    /// Steps the home shard through the whole packets.
+    fn receive_packets(&mut self, id: ConnectionId, frames: &mut Frames<'_>) {
+        let Some(connection) = self.connections.get(id).filter(|connection| is_open(connection)) else {
+            return;
+        };
+        let (slot, home, version) = (connection.session_slot, connection.home, connection.version);
+        let maximum = self.shared.node.settings.maximum_packet_size;
+        let given_up = self.out.closing.len();
+        let mut publishes = false;
+        loop {
+            let packet = match frames.next(maximum) {
+                Ok(Some(frame)) => decode(version, frame),
+                Ok(None) => break,
+                Err(error) => Err(error),
+            };
+            match &packet {
+                Ok(Packet::Publish(_)) => publishes = true,
+                // What was published before is delivered before anything else happens.
+                _ => self.deliver(),
+            }
+            let Some(shard) = self.shards.step(home) else { return };
+            match packet {
+                Ok(packet) => shard.receive(slot, id, packet, self.now, &mut self.out),
+                Err(error @ Error::Unanswered { .. }) => {
+                    shard.closed(slot, id, error.into(), self.now, &mut self.out);
+                    self.out.closing.push(Closing { connection: id, why: error.into() });
+                }
+                Err(error) => shard.refuse(slot, id, error.into(), self.now, &mut self.out),
+            }
+            if self.out.closing.len() > given_up && self.is_given_up(id) {
+                break;
+            }
+        }
+        if publishes && let Some(connection) = self.connections.get(id) {
+            connection.publishes = true;
+        }
+    }
+
+    /// The core gave the connection up in this turn: nothing it sent is looked at any more.
+    fn is_given_up(&mut self, id: ConnectionId) -> bool {
+        let is_given_up = self.out.closing.iter().any(|closing| closing.connection == id);
+        if is_given_up && let Some(connection) = self.connections.get(id) {
+            connection.phase = Phase::Closing { linger: true };
+        }
+        is_given_up
+    }
+
+    /// The peer is gone, or as good as.
+    pub(crate) fn lose(&mut self, id: ConnectionId, why: Violation) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let (slot, home) = (connection.session_slot, connection.home);
+        if matches!(connection.phase, Phase::Connecting | Phase::Open)
+            && let Some(shard) = self.shards.step(home)
+        {
+            shard.closed(slot, id, why, self.now, &mut self.out);
+        }
+        self.remove(id);
+    }
+
+    /// Uses a list again, behind what was put in its successor meanwhile.
+    fn reuse(&mut self, mut list: Vec<u32>) {
+        list.clear();
+        list.append(&mut self.ready);
+        self.ready = list;
+    }
+}
+
+fn is_open(connection: &Connection) -> bool {
+    matches!(connection.phase, Phase::Open)
+}

@@ -1,0 +1,126 @@
+//! Starts a node and ends it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use martlet_broker::Node;
+use martlet_net::{Acceptor, Error as ListenError, Listener};
+use martlet_record::ShardId;
+use mio::Poll;
+
+use crate::Config;
+use crate::mailbox::{Mail, Mailbox};
+use crate::runner::{ACCEPT, Runner, WAKE};
+use crate::shared::Shared;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// There is no address to listen on.
+    #[error("there is no address to listen on")]
+    Nowhere,
+    /// The system refused something that is not a matter of configuration.
+    #[error("the system refused what a broker needs")]
+    System(#[from] io::Error),
+}
+
+/// Starts nodes.
+#[derive(Debug)]
+pub struct Server;
+
+/// A node that runs. It goes on when this is dropped; [`Handle::stop`] ends it.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Vec<SocketAddr>,
+    stopper: Stopper,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// Ends a node from anywhere.
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<Shared>);
+
+impl Server {
+    /// Binds all addresses and starts the runners. When it returns, Clients can connect.
+    pub fn start(config: &Config) -> Result<Handle, Error> {
+        let listeners = bind_all(config)?;
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let runners = config.runners.get().min(ShardId::COUNT);
+        let polls = (0..runners).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let mailboxes = polls.iter().map(|poll| Mailbox::new(poll.registry(), WAKE));
+        let mailboxes = mailboxes.collect::<io::Result<Box<[_]>>>()?;
+        let node = Arc::new(Node::new(config.settings.clone(), seed()));
+        let shared = Arc::new(Shared::new(node, config, mailboxes));
+
+        let mut acceptor = Acceptor::new(listeners)?;
+        acceptor.register(polls[0].registry(), ACCEPT)?;
+        let mut acceptor = Some(acceptor);
+        let mut threads = Vec::new();
+        for (number, poll) in polls.into_iter().enumerate() {
+            let runner = Runner::new(number, Arc::clone(&shared), poll, acceptor.take());
+            let name = format!("runner-{number}");
+            threads.push(thread::Builder::new().name(name).spawn(move || runner.run())?);
+        }
+        Ok(Handle { addresses, stopper: Stopper(shared), threads })
+    }
+}
+
+impl Handle {
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Something that ends it from another thread.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Ends it in good order: Clients get what waits for them and are told, for as long as a few seconds.
+    pub fn stop(self) -> io::Result<()> {
+        self.stopper.stop();
+        self.join()
+    }
+
+    /// Waits until it ends.
+    pub fn join(self) -> io::Result<()> {
+        self.threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+}
+
+impl Stopper {
+    /// Tells the node to end in good order; [`Handle::join`] waits for it.
+    pub fn stop(&self) {
+        self.0.mailboxes.iter().for_each(|mailbox| mailbox.post(Mail::Stop));
+    }
+}
+
+fn bind_all(config: &Config) -> Result<Vec<Listener>, Error> {
+    let (mut listeners, mut missing) = (Vec::new(), None);
+    for address in &config.listen {
+        match Listener::bind(*address, &config.tcp) {
+            Ok(listener) => listeners.push(listener),
+            Err(error @ ListenError::NoSuchAddress { .. }) if config.skips_missing_addresses => {
+                missing = Some(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match missing {
+        _ if !listeners.is_empty() => Ok(listeners),
+        Some(error) => Err(error.into()),
+        None => Err(Error::Nowhere),
+    }
+}
+
+/// So that nobody foresees where a hash or a choice falls.
+fn seed() -> u64 {
+    getrandom::u64().expect("the system has random numbers once it is up")
+}

@@ -1,0 +1,87 @@
+//! What all runners of a node share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use martlet_broker::Node;
+use martlet_record::ShardId;
+use martlet_session::HandshakePolicy;
+
+use crate::journal::NodeJournal;
+use crate::mailbox::Mailbox;
+
+/// What all runners of a node share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: Arc<Node>,
+    pub(crate) policy: HandshakePolicy,
+    pub(crate) journal: NodeJournal,
+    /// One for each runner.
+    pub(crate) mailboxes: Box<[Mailbox]>,
+    pub(crate) start: Instant,
+    pub(crate) connections_max: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) sys_interval: Duration,
+    connections: AtomicUsize,
+    /// Runners that read nothing more, because the node ends.
+    resting: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(node: Arc<Node>, config: &crate::Config, mailboxes: Box<[Mailbox]>) -> Self {
+        Self {
+            policy: node.settings.handshake_policy(),
+            node,
+            journal: NodeJournal::default(),
+            mailboxes,
+            start: Instant::now(),
+            connections_max: config.connections_max(),
+            connect_timeout: config.connect_timeout,
+            sys_interval: config.sys_interval,
+            connections: AtomicUsize::new(0),
+            resting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Which runner steps a shard.
+    #[inline]
+    pub(crate) fn runner_of(&self, shard: ShardId) -> usize {
+        shard.index() % self.mailboxes.len()
+    }
+
+    /// Counts one more Network Connection; false when that is one too many.
+    pub(crate) fn enter(&self) -> bool {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let has_room = before < self.connections_max;
+        if !has_room {
+            self.leave();
+        }
+        has_room
+    }
+
+    /// Counts one Network Connection less.
+    pub(crate) fn leave(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Network Connections at the moment.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// One more runner reads nothing more.
+    pub(crate) fn rest(&self) {
+        self.resting.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// No runner reads anything more: what is in mailboxes and in the journal is all there will be.
+    pub(crate) fn all_rest(&self) -> bool {
+        self.resting.load(Ordering::SeqCst) == self.mailboxes.len()
+    }
+
+    /// May Clients that publish be read?
+    pub(crate) fn has_room(&self) -> bool {
+        self.journal.has_room() && (self.mailboxes.len() == 1 || self.mailboxes.iter().all(Mailbox::has_room))
+    }
+}
