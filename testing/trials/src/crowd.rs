@@ -3,7 +3,7 @@
 //! The rule: nothing here waits but [`Crowd::turn`], and that only until its deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,8 +19,9 @@ pub(crate) struct Crowd {
     events: Events,
     buffer: Vec<u8>,
     address: SocketAddr,
-    source: Ipv4Addr,
     narrow: Option<Narrow>,
+    /// Where the next connection comes from, when the kernel is not to choose.
+    source: Option<SocketAddrV4>,
     peers: Vec<Option<Peer>>,
     open: usize,
     happened: Vec<(usize, Event)>,
@@ -73,17 +74,18 @@ impl Crowd {
             events: Events::with_capacity(1024),
             buffer: vec![0; 64 * 1024],
             address,
-            source: Ipv4Addr::LOCALHOST,
             narrow: None,
+            source: None,
             peers: Vec::new(),
             open: 0,
             happened: Vec::new(),
         })
     }
 
-    /// Connections opened from now on come from 127.0.0.`last`: each such address has ports of its own.
+    /// Connections opened from now on come from 127.0.0.`last`, so that no port of an earlier one still in TIME_WAIT
+    /// is used again. The ports lie below those the kernel gives to everyone else.
     pub(crate) fn come_from(&mut self, last: u8) {
-        self.source = Ipv4Addr::new(127, 0, 0, last);
+        self.source = Some(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 16_384));
     }
 
     /// Connections opened from now on are as narrow as this.
@@ -200,15 +202,15 @@ impl Crowd {
         Ok(std::mem::take(&mut self.happened))
     }
 
-    fn begin_connection(&self) -> io::Result<TcpStream> {
+    fn begin_connection(&mut self) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
         if let Some(Narrow { receive_buffer, segment }) = self.narrow {
             socket.set_recv_buffer_size(receive_buffer)?;
             socket.set_tcp_mss(segment)?;
         }
-        if self.source != Ipv4Addr::LOCALHOST {
-            socket.bind(&SocketAddr::from((self.source, 0)).into())?;
+        if let Some(source) = &mut self.source {
+            bind_to_next(&socket, source)?;
         }
         match socket.connect(&self.address.into()) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
@@ -264,6 +266,19 @@ impl Crowd {
         if self.is_open(number) {
             self.close(number);
             self.happened.push((number, Event::Closed(end)));
+        }
+    }
+}
+
+/// Binds to the first port from `source` on that nobody listens on, and moves `source` past it.
+fn bind_to_next(socket: &Socket, source: &mut SocketAddrV4) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    loop {
+        let bound = socket.bind(&(*source).into());
+        source.set_port(source.port().checked_add(1).ok_or(ErrorKind::AddrNotAvailable)?);
+        match bound {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            other => return other,
         }
     }
 }

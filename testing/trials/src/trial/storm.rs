@@ -18,8 +18,8 @@ const CLIENTS: usize = 10_000;
 const KNOCKING_MAX: Duration = Duration::from_secs(1);
 /// Who is not served by then never will be.
 const SERVED_MAX: Duration = Duration::from_secs(30);
-/// Answers are read after so many new connections, as ten thousand machines would.
-const KNOCKS_PER_TURN: usize = 32;
+/// Between knocks answers are read, as ten thousand machines would, but only while the knocks are ahead of this pace.
+const PACE: Duration = Duration::from_micros(75);
 
 pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let broker = Broker::start(&setup.program)?;
@@ -27,19 +27,19 @@ pub(crate) fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let mut crowd = Crowd::new(address)?;
 
     report.part("first");
+    crowd.come_from(2);
     let first = wave(&mut crowd, report)?;
     report.part("cut off");
     for number in first.clone() {
         if number % 2 == 0 { crowd.close(number) } else { crowd.reset(number) }
     }
-    // Every wave has an address of its own: ports of the last one are still in TIME_WAIT.
-    crowd.come_from(2);
+    crowd.come_from(3);
     wave(&mut crowd, report)?;
     report.part("restarted");
     broker.stop()?.judge(report);
     await_all_closed(&mut crowd)?;
     let broker = Broker::start_on(&setup.program, address.port())?;
-    crowd.come_from(3);
+    crowd.come_from(4);
     wave(&mut crowd, report)?;
     drop(crowd);
     broker.stop()?.judge(report);
@@ -51,11 +51,12 @@ fn wave(crowd: &mut Crowd, report: &mut Report) -> Result<std::ops::Range<usize>
     let started = Instant::now();
     let mut wave = Wave::default();
     for client in 0..CLIENTS {
+        let is_ahead = started.elapsed() < PACE * u32::try_from(client)?;
         let number = crowd.open()?;
-        let base = *wave.base.get_or_insert(number);
+        wave.base.get_or_insert(number);
         wave.knocked.push(Instant::now());
         crowd.send(number, &Connect::new(&format!("storm-{client}")).bytes());
-        if (number - base) % KNOCKS_PER_TURN == 0 {
+        if is_ahead {
             wave.turn(crowd, Instant::now())?;
         }
     }
