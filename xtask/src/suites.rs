@@ -100,18 +100,22 @@ fn wrapper(folder: &Path, name: &str, script: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Paho's harness writes a small mosquitto.conf; the port is what Martlet takes from it.
+/// Paho's harness writes a small mosquitto.conf with an access list: the port, the longest keep
+/// alive and the topics nobody may use. The script says the same in Martlet's own flags.
 fn paho_script(martlet: &Path, more: &str) -> String {
-    format!(
-        r#"while [ $# -gt 0 ]; do
+    let quoted = quoted(martlet);
+    let script = r#"while [ $# -gt 0 ]; do
   if [ "$1" = -c ]; then conf=$2; fi
   shift
 done
-port=$(sed -n 's/^listener \([0-9]*\).*/\1/p' "$conf")
-exec {} broker -p "$port" {more}
-"#,
-        quoted(martlet)
-    )
+value() { sed -n "s/^$1 \\([^ ]*\\).*/\\1/p" "$2"; }
+set -- broker -p "$(value listener "$conf")"
+for seconds in $(value max_keepalive "$conf"); do set -- "$@" --keep-alive-max "$seconds"; done
+for list in $(value acl_file "$conf"); do
+  for filter in $(value 'topic deny' "$list"); do set -- "$@" --deny-subscribe "$filter"; done
+done
+"#;
+    format!("{script}exec {quoted} \"$@\" {more}\n")
 }
 
 fn quoted(path: &Path) -> String {
@@ -180,13 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn the_wrapper_takes_the_port_out_of_the_configuration() {
+    fn the_wrapper_says_the_configuration_in_flags() {
         let folder = tempfile::tempdir().unwrap();
-        let conf = folder.path().join("broker.conf");
-        fs::write(&conf, "listener 18830 127.0.0.1\nallow_anonymous true\n").unwrap();
+        let (conf, list) = (folder.path().join("a.conf"), folder.path().join("a.acl"));
+        let listed = list.display();
+        fs::write(&list, "topic readwrite #\ntopic deny test/no\n").unwrap();
+        fs::write(&conf, format!("listener 18830 127.0.0.1\nacl_file {listed}\nmax_keepalive 60\n")).unwrap();
         let script = paho_script(Path::new("echo"), "--more");
         let wrapper = wrapper(folder.path(), "paho", &script).unwrap();
         let output = Command::new(wrapper).arg("-v").arg("-c").arg(&conf).output();
-        assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), "broker -p 18830 --more\n");
+        assert_eq!(
+            String::from_utf8(output.unwrap().stdout).unwrap(),
+            "broker -p 18830 --keep-alive-max 60 --deny-subscribe test/no --more\n"
+        );
     }
 }
