@@ -34,5 +34,8 @@ pub use signals::serve_until_signalled;
 // What a configuration is made of, so that programs need to name this crate alone.
 pub use martlet_access::Rules;
 pub use martlet_broker::{Dialect, Settings, SharedStrategy};
-pub use martlet_net::{KeepAliveProbes, TcpOptions, descriptor_limit, raise_descriptor_limit};
+pub use martlet_net::{
+    Error as ListenError, KeepAliveProbes, TcpOptions, descriptor_limit, raise_descriptor_limit,
+};
+pub use martlet_session::Overflow;
 pub use martlet_topic::{Limits, TopicFilter};
