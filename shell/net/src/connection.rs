@@ -45,7 +45,7 @@ pub struct Connection {
     pub version: Version,
     /// It has published: it is not read while there is no room for what it publishes.
     pub publishes: bool,
-    /// The runner will read it.
+    /// It will be read: now, or once its CONNACK has left.
     pub is_queued: bool,
     /// The peer closed its side: read on until nothing comes.
     pub is_half_closed: bool,
@@ -152,9 +152,9 @@ impl Connection {
         self.rest = frames.into_rest();
     }
 
-    /// Bytes kept of an unfinished packet, or of packets that must wait.
-    pub fn kept(&self) -> usize {
-        self.rest.len()
+    /// Takes what was kept: packets that had to wait, and the beginning of one.
+    pub fn take_kept(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.rest)
     }
 
     /// Writes what waits, with as few calls as it takes.
@@ -191,6 +191,11 @@ impl Connection {
         }
         self.watches_writable = true;
         registry.reregister(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Writes a last word, as far as the socket takes it.
+    pub fn write_once(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_slices(&[IoSlice::new(bytes)])
     }
 
     /// Closes our side: the peer reads to the end and finds it.
