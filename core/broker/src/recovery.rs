@@ -55,6 +55,8 @@ impl Recovery {
             let shard = &mut self.shards[home.index()];
             if let Some(resident) = shard.sessions.get_mut(*slot) {
                 resident.session.detach(now.time);
+                // Recovered copies are the opening balance of the books.
+                shard.counters.ledger.accepted += resident.session.outbound.unfinished().count() as u64;
             }
             shard.set_online(*slot, false);
             shard.arm(*slot);

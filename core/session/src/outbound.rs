@@ -46,6 +46,8 @@ pub struct Outbound {
     current: usize,
     /// How many of those are not finished.
     open: usize,
+    /// How many of `in_flight` are not finished, seen or not.
+    unfinished: usize,
     /// Bytes of all copies.
     bytes: usize,
 }
@@ -97,6 +99,7 @@ impl Outbound {
         self.in_flight.push_back((ordinal, copy));
         self.current = self.in_flight.len();
         self.open += 1;
+        self.unfinished += 1;
         self.in_flight.back_mut().map(|(ordinal, copy)| (*ordinal, copy))
     }
 
@@ -160,6 +163,7 @@ impl Outbound {
         }
         self.bytes -= copy.size();
         self.open -= usize::from(place < self.current);
+        self.unfinished -= 1;
         let ghost = MessageCopy {
             state: CopyState::Finished,
             message: None,
@@ -206,7 +210,7 @@ impl Outbound {
 
     /// Copies sent and unfinished, on this or an earlier Network Connection.
     pub fn in_flight_len(&self) -> usize {
-        self.in_flight.iter().filter(|(_, copy)| copy.state != CopyState::Finished).count()
+        self.unfinished
     }
 
     /// Bytes of all copies.

@@ -86,8 +86,9 @@ impl Session {
     pub fn has_more_to_send(&mut self, limits: &SendLimits) -> bool {
         let Some(connection) = self.connection.as_deref() else { return false };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        let waits = self.outbound.queued_len() > 0 || self.outbound.next_unseen().is_some();
-        waits && self.outbound.open() < window
+        let unseen = self.outbound.next_unseen().is_some();
+        let queued = self.outbound.queued_len() > 0 && !self.outbound.is_wrapped();
+        (unseen || queued) && self.outbound.open() < window
     }
 
     fn send_unseen(
