@@ -15,12 +15,13 @@
 //! ```
 
 mod packets;
+mod peer;
 mod telling;
 mod world;
 
 pub use packets::{
-    Connecting, connect, ping, puback, pubcomp, publish, publish_qos, pubrec, pubrel, raw, subscribe,
-    unsubscribe,
+    Connecting, auth, block, connect, disconnect, options, ping, puback, puback_of, pubcomp, publish,
+    publish_qos, pubrec, pubrec_of, pubrel, raw, retain, subscribe, subscribe_with, unsubscribe,
 };
-pub use telling::tell;
+pub use telling::{tell, tell_in_full};
 pub use world::{Client, World};

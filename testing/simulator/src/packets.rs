@@ -1,8 +1,8 @@
 //! Packets as a test writes them: encoded at once, so that what a Client sends passes the real decoder.
 
 use martlet_packet::{
-    Ack, Connect, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, PublishQoS, QoS,
-    ReasonCode, RetainHandling, Subscribe, SubscriptionOptions, Unsubscribe, Version, Will,
+    Ack, Auth, Connect, Disconnect, Packet, PacketId, Properties, PropertiesBuf, Property, Publish,
+    PublishQoS, QoS, ReasonCode, Subscribe, SubscriptionOptions, Unsubscribe, Version, Will,
 };
 
 /// A CONNECT in the making: MQTT 5, Clean Start, Keep Alive 60, until told otherwise.
@@ -17,7 +17,19 @@ pub struct Connecting {
     /// Keep Alive in seconds.
     pub keep_alive: u16,
     properties: Vec<u8>,
-    will: Option<(String, Vec<u8>, QoS, bool, u32)>,
+    will: Option<Willing>,
+}
+
+/// A Will in the making.
+#[derive(Debug, Clone)]
+struct Willing {
+    topic: String,
+    payload: Vec<u8>,
+    qos: QoS,
+    retain: bool,
+    delay: u32,
+    message_expiry: Option<u32>,
+    properties: Vec<u8>,
 }
 
 /// A Client that will connect.
@@ -72,19 +84,36 @@ impl Connecting {
     /// With a Will.
     #[must_use]
     pub fn will(mut self, topic: &str, payload: &[u8], qos: QoS, retain: bool, delay: u32) -> Self {
-        self.will = Some((topic.into(), payload.into(), qos, retain, delay));
+        self.will = Some(Willing {
+            topic: topic.into(),
+            payload: payload.into(),
+            qos,
+            retain,
+            delay,
+            message_expiry: None,
+            properties: Vec::new(),
+        });
+        self
+    }
+
+    /// With a Message Expiry Interval and properties for the Will it has.
+    #[must_use]
+    pub fn will_with(mut self, message_expiry: Option<u32>, properties: &[Property<'_>]) -> Self {
+        let will = self.will.as_mut().expect("a Will before its properties");
+        will.message_expiry = message_expiry;
+        will.properties = block(properties).into_vec();
         self
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let will = self.will.as_ref().map(|(topic, payload, qos, retain, delay)| Will {
-            qos: *qos,
-            retain: *retain,
-            topic,
-            payload,
-            delay: *delay,
-            message_expiry: None,
-            properties: Properties::default(),
+        let will = self.will.as_ref().map(|will| Will {
+            qos: will.qos,
+            retain: will.retain,
+            topic: &will.topic,
+            payload: &will.payload,
+            delay: will.delay,
+            message_expiry: will.message_expiry,
+            properties: Properties::from_checked(&will.properties),
         });
         let connect = Connect {
             version: self.version,
@@ -99,6 +128,11 @@ impl Connecting {
         };
         raw(self.version, &Packet::Connect(connect))
     }
+}
+
+/// Properties in this order, to be lent to a packet.
+pub fn block(properties: &[Property<'_>]) -> PropertiesBuf {
+    properties.iter().copied().collect()
 }
 
 /// A packet's bytes.
@@ -123,19 +157,33 @@ pub fn publish_qos<'a>(topic: &'a str, payload: &'a [u8], qos: u8, packet_id: u1
     Packet::Publish(Publish { qos, ..Publish::new(topic, payload) })
 }
 
+/// PUBLISH with QoS 0 and RETAIN.
+pub fn retain<'a>(topic: &'a str, payload: &'a [u8]) -> Packet<'a> {
+    Packet::Publish(Publish { retain: true, ..Publish::new(topic, payload) })
+}
+
+/// Subscription Options of a Maximum QoS and nothing else.
+pub fn options(qos: u8) -> SubscriptionOptions {
+    SubscriptionOptions { qos: QoS::try_from(qos).expect("a QoS"), ..SubscriptionOptions::default() }
+}
+
 /// SUBSCRIBE with filters and their Maximum QoS.
 pub fn subscribe<'a>(packet_id: u16, filters: &[(&'a str, u8)]) -> Packet<'a> {
-    let options = |qos: u8| SubscriptionOptions {
-        qos: QoS::try_from(qos).expect("a QoS"),
-        no_local: false,
-        retain_as_published: false,
-        retain_handling: RetainHandling::SendOnSubscribe,
-    };
+    let filters: Vec<_> = filters.iter().map(|(filter, qos)| (*filter, options(*qos))).collect();
+    subscribe_with(packet_id, &filters, None)
+}
+
+/// SUBSCRIBE with filters and their options, and a Subscription Identifier for all of them.
+pub fn subscribe_with<'a>(
+    packet_id: u16,
+    filters: &[(&'a str, SubscriptionOptions)],
+    subscription_id: Option<u32>,
+) -> Packet<'a> {
     Packet::Subscribe(Subscribe {
         packet_id: id(packet_id),
-        subscription_id: None,
+        subscription_id,
         properties: Properties::default(),
-        filters: filters.iter().map(|(filter, qos)| (*filter, options(*qos))).collect(),
+        filters: filters.to_vec(),
     })
 }
 
@@ -150,22 +198,32 @@ pub fn unsubscribe<'a>(packet_id: u16, filters: &[&'a str]) -> Packet<'a> {
 
 /// PUBACK of success.
 pub fn puback(packet_id: u16) -> Packet<'static> {
-    Packet::PubAck(ack(packet_id))
+    puback_of(packet_id, ReasonCode::Success)
+}
+
+/// PUBACK with a Reason Code.
+pub fn puback_of(packet_id: u16, reason: ReasonCode) -> Packet<'static> {
+    Packet::PubAck(Ack::with_reason(id(packet_id), reason))
 }
 
 /// PUBREC of success.
 pub fn pubrec(packet_id: u16) -> Packet<'static> {
-    Packet::PubRec(ack(packet_id))
+    pubrec_of(packet_id, ReasonCode::Success)
+}
+
+/// PUBREC with a Reason Code.
+pub fn pubrec_of(packet_id: u16, reason: ReasonCode) -> Packet<'static> {
+    Packet::PubRec(Ack::with_reason(id(packet_id), reason))
 }
 
 /// PUBREL.
 pub fn pubrel(packet_id: u16) -> Packet<'static> {
-    Packet::PubRel(ack(packet_id))
+    Packet::PubRel(Ack::new(id(packet_id)))
 }
 
 /// PUBCOMP.
 pub fn pubcomp(packet_id: u16) -> Packet<'static> {
-    Packet::PubComp(ack(packet_id))
+    Packet::PubComp(Ack::new(id(packet_id)))
 }
 
 /// PINGREQ.
@@ -173,8 +231,14 @@ pub fn ping() -> Packet<'static> {
     Packet::PingReq
 }
 
-fn ack(packet_id: u16) -> Ack<'static> {
-    Ack { packet_id: id(packet_id), reason: ReasonCode::Success, properties: Properties::default() }
+/// DISCONNECT with a Reason Code.
+pub fn disconnect(reason: ReasonCode) -> Packet<'static> {
+    Packet::Disconnect(Disconnect::new(reason))
+}
+
+/// AUTH with a Reason Code and properties.
+pub fn auth(reason: ReasonCode, properties: &PropertiesBuf) -> Packet<'_> {
+    Packet::Auth(Auth { reason, properties: properties.as_properties() })
 }
 
 fn id(packet_id: u16) -> PacketId {

@@ -3,13 +3,14 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use martlet_broker::{Chunk, Counters, Dialect, Node, Notice, Outbox, Settings, Shard, shards_of};
-use martlet_packet::{Packet, Version, decode, frame};
+use martlet_broker::{Chunk, Closing, Counters, Dialect, Node, Notice, Outbox, Settings, Shard, shards_of};
+use martlet_packet::{Error, Packet, ReasonCode, Version, decode, frame};
 use martlet_record::{Batch, Journal, MemoryJournal, Now, ShardId};
 use martlet_session::{ConnectionId, Handshake, Progress, Violation};
 
 use crate::packets::{Connecting, raw};
-use crate::telling::tell;
+use crate::peer::{Peer, Phase, Place};
+use crate::telling::{tell, tell_in_full};
 
 /// A Network Connection of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +27,14 @@ pub struct World {
     now: Now,
     peers: Vec<Peer>,
     notices: Vec<Notice>,
+    /// Connections to write although nothing new was decided for them.
+    unflushed: Vec<u32>,
+    submits_backwards: bool,
+    settled: usize,
 }
 
-#[derive(Debug)]
-struct Peer {
-    version: Version,
-    home: ShardId,
-    slot: Option<u32>,
-    is_open: bool,
-    is_closed: bool,
-    is_deaf: bool,
-    /// Packets sent before CONNACK came.
-    early: Vec<Vec<u8>>,
-    heard: Vec<u8>,
-}
+/// After so many times the books are checked at the end only: it takes a look at every copy.
+const CHECKS: usize = 1000;
 
 impl World {
     /// A world with the native dialect's defaults.
@@ -55,15 +50,31 @@ impl World {
     /// A world with these settings and this journal.
     pub fn with_journal(settings: Settings, journal: MemoryJournal) -> Self {
         let node = Arc::new(Node::new(settings, 42));
+        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
+        let mut world = Self::restarted(node, shards);
+        world.journal = journal;
+        world
+    }
+
+    /// A world that begins with what a node was before.
+    pub fn restarted(node: Arc<Node>, shards: Vec<Shard>) -> Self {
         Self {
-            shards: ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect(),
+            shards,
             node,
             out: Outbox::default(),
-            journal,
+            journal: MemoryJournal::new(),
             now: Now::at_millis(1_000),
             peers: Vec::new(),
             notices: Vec::new(),
+            unflushed: Vec::new(),
+            submits_backwards: false,
+            settled: 0,
         }
+    }
+
+    /// From here the shard that was stepped last in a turn is the first to reach the log.
+    pub fn submit_backwards(&mut self) {
+        self.submits_backwards = true;
     }
 
     /// A Client connects; the world settles.
@@ -75,37 +86,15 @@ impl World {
 
     /// A Client connects; nothing else happens yet.
     pub fn dial(&mut self, connecting: Connecting) -> Client {
-        let version = connecting.version;
-        let home = ShardId::home_of(&connecting.client_id);
-        self.peers.push(Peer {
-            version,
-            home,
-            slot: None,
-            is_open: false,
-            is_closed: false,
-            is_deaf: false,
-            early: Vec::new(),
-            heard: Vec::new(),
-        });
-        let client = Client(self.peers.len() - 1);
-        let bytes = connecting.encode();
-        let policy = self.node.settings.handshake_policy();
-        let frame = frame(&bytes, u32::MAX).expect("a whole packet").expect("a whole packet");
-        let packet = decode(version, frame).expect("a legal CONNECT");
-        match Handshake::default().receive(&packet, &policy, || 7) {
-            Progress::Admitted(request) => {
-                let home = ShardId::home_of(&request.client_id);
-                let id = connection_id(client);
-                let slot = self.shards[home.index()].connect(id, request, self.now, &mut self.out);
-                (self.peers[client.0].home, self.peers[client.0].slot) = (home, Some(slot));
-            }
-            Progress::Refused(bytes, _) => {
-                self.peers[client.0].heard.extend(bytes);
-                self.peers[client.0].is_closed = true;
-            }
-            Progress::Reply(bytes) => self.peers[client.0].heard.extend(bytes),
-        }
+        let client = self.open(connecting.version);
+        self.post_bytes(client, connecting.encode());
         client
+    }
+
+    /// A Network Connection is made; nothing is sent over it yet.
+    pub fn open(&mut self, version: Version) -> Client {
+        self.peers.push(Peer::new(version));
+        Client(self.peers.len() - 1)
     }
 
     /// A Client sends a packet; the world settles.
@@ -123,46 +112,66 @@ impl World {
     /// A Client sends bytes: one whole packet, right or wrong.
     pub fn post_bytes(&mut self, client: Client, bytes: Vec<u8>) {
         let peer = &mut self.peers[client.0];
-        if !peer.is_open {
-            peer.early.push(bytes);
-            return;
-        }
-        let Some(slot) = peer.slot else { return };
-        let (id, home) = (connection_id(client), peer.home.index());
-        let maximum = self.node.settings.maximum_packet_size;
-        let packet =
-            frame(&bytes, maximum).and_then(|frame| decode(peer.version, frame.expect("a whole packet")));
-        let shard = &mut self.shards[home];
-        match packet {
-            Ok(packet) => {
-                if !matches!(packet, Packet::Publish(_)) {
-                    self.deliver();
-                }
-                self.shards[home].receive(slot, id, packet, self.now, &mut self.out);
+        match &mut peer.phase {
+            Phase::Opening(handshake) => {
+                let handshake = std::mem::take(handshake);
+                self.shake_hands(client, handshake, &bytes);
             }
-            Err(error) => shard.refuse(slot, id, Violation::from(error), self.now, &mut self.out),
+            Phase::Connecting { early, .. } => early.push(bytes),
+            Phase::Open(place) => {
+                let place = *place;
+                self.receive(client, place, &bytes);
+            }
+            Phase::Closed => {}
         }
     }
 
     /// A Client's Network Connection breaks; the world settles.
     pub fn cut(&mut self, client: Client) {
         let (peer, id) = (&mut self.peers[client.0], connection_id(client));
-        peer.is_closed = true;
-        let why = Violation::new(martlet_packet::ReasonCode::UnspecifiedError, "the socket was closed");
-        if let Some(slot) = peer.slot {
-            self.shards[peer.home.index()].closed(slot, id, why, self.now, &mut self.out);
+        let place = peer.place();
+        peer.phase = Phase::Closed;
+        let why = Violation::new(ReasonCode::UnspecifiedError, "the socket was closed");
+        if let Some(Place { home, slot }) = place {
+            self.shards[home.index()].closed(slot, id, why, self.now, &mut self.out);
         }
         self.settle();
     }
 
-    /// A Client stops reading, or reads again.
-    pub fn deafen(&mut self, client: Client, is_deaf: bool) {
-        self.peers[client.0].is_deaf = is_deaf;
+    /// The node says good-bye to all; the world settles.
+    pub fn shut_down(&mut self) {
+        let why = Violation::new(ReasonCode::ServerShuttingDown, "the server is shutting down");
+        for shard in &mut self.shards {
+            shard.disconnect_all(&why, self.now, &mut self.out);
+        }
+        self.settle();
+    }
+
+    /// A Client reads nothing any more.
+    pub fn deafen(&mut self, client: Client) {
+        self.peers[client.0].is_deaf = true;
+    }
+
+    /// A Client that read nothing reads on; the world settles.
+    pub fn undeafen(&mut self, client: Client) {
+        self.peers[client.0].is_deaf = false;
+        self.unflushed.push(connection_id(client).slot);
+        self.settle();
+    }
+
+    /// A Client that reads nothing else reads so many bytes.
+    pub fn take(&mut self, client: Client, count: usize) {
+        self.write(connection_id(client).slot, count);
     }
 
     /// Time passes; the world settles.
     pub fn pass(&mut self, seconds: u64) {
-        self.now = Now::at_millis(self.now.time.as_millis() + seconds * 1000);
+        self.pass_millis(seconds * 1000);
+    }
+
+    /// As [`World::pass`], in milliseconds.
+    pub fn pass_millis(&mut self, millis: u64) {
+        self.now = Now::at_millis(self.now.time.as_millis() + millis);
         for shard in &mut self.shards {
             if shard.next_deadline().is_some_and(|at| at <= self.now.time) {
                 shard.tick(self.now, &mut self.out);
@@ -172,11 +181,23 @@ impl World {
     }
 
     /// Turns until nothing is under way any more.
+    ///
+    /// # Panics
+    /// When the books do not add up then.
     pub fn settle(&mut self) {
         self.turn();
         while !self.journal.is_idle() {
             self.turn();
         }
+        self.settled += 1;
+        if self.settled <= CHECKS {
+            self.check_books();
+        }
+    }
+
+    /// So many turns.
+    pub fn turns(&mut self, count: usize) {
+        (0..count).for_each(|_| self.turn());
     }
 
     /// One turn of a runner.
@@ -193,24 +214,22 @@ impl World {
 
     /// Everything a Client heard since it was last asked, a line a packet; "closed" at the end of its connection.
     pub fn hears(&mut self, client: Client) -> Vec<String> {
-        let peer = &mut self.peers[client.0];
-        let heard = std::mem::take(&mut peer.heard);
-        let mut lines = Vec::new();
-        let mut rest = &heard[..];
-        while let Some(frame) = frame(rest, u32::MAX).expect("the node sends legal packets") {
-            lines.push(tell(&decode(peer.version, frame).expect("the node sends legal packets")));
-            rest = &rest[frame.len..];
-        }
-        assert!(rest.is_empty(), "half a packet was sent");
-        if peer.is_closed {
-            lines.push("closed".into());
-        }
-        lines
+        self.peers[client.0].take_lines(tell)
+    }
+
+    /// As [`World::hears`], with every property.
+    pub fn hears_in_full(&mut self, client: Client) -> Vec<String> {
+        self.peers[client.0].take_lines(tell_in_full)
+    }
+
+    /// Everything a Client heard since it was last asked, as it came over the wire.
+    pub fn hears_bytes(&mut self, client: Client) -> Vec<u8> {
+        std::mem::take(&mut self.peers[client.0].heard)
     }
 
     /// Has this Client's Network Connection ended?
     pub fn is_closed(&self, client: Client) -> bool {
-        self.peers[client.0].is_closed
+        self.peers[client.0].is_closed()
     }
 
     /// Forgets what all Clients heard.
@@ -245,6 +264,54 @@ impl World {
         self.now
     }
 
+    fn check_books(&self) {
+        let ledger = self.counters().ledger;
+        assert!(ledger.is_balanced(), "the books do not add up: {ledger:?}");
+    }
+
+    fn shake_hands(&mut self, client: Client, mut handshake: Handshake, bytes: &[u8]) {
+        let frame = frame(bytes, u32::MAX).expect("a whole packet").expect("a whole packet");
+        let packet = decode(Version::V5, frame).expect("a legal packet");
+        let policy = self.node.settings.handshake_policy();
+        let peer = &mut self.peers[client.0];
+        match handshake.receive(&packet, &policy, || client.0 as u128) {
+            Progress::Reply(bytes) => {
+                peer.heard.extend(bytes);
+                peer.phase = Phase::Opening(handshake);
+            }
+            Progress::Refused(bytes, _) => {
+                peer.heard.extend(bytes);
+                peer.phase = Phase::Closed;
+            }
+            Progress::Admitted(request) => {
+                let home = ShardId::home_of(&request.client_id);
+                let id = connection_id(client);
+                let slot = self.shards[home.index()].connect(id, request, self.now, &mut self.out);
+                let place = Place { home, slot };
+                self.peers[client.0].phase = Phase::Connecting { place, early: Vec::new() };
+            }
+        }
+    }
+
+    fn receive(&mut self, client: Client, Place { home, slot }: Place, bytes: &[u8]) {
+        let (id, version) = (connection_id(client), self.peers[client.0].version);
+        let maximum = self.node.settings.maximum_packet_size;
+        let packet = frame(bytes, maximum).and_then(|frame| decode(version, frame.expect("a whole packet")));
+        if !matches!(packet, Ok(Packet::Publish(_))) {
+            // What was published before is delivered before anything else happens.
+            self.deliver();
+        }
+        let shard = &mut self.shards[home.index()];
+        match packet {
+            Ok(packet) => shard.receive(slot, id, packet, self.now, &mut self.out),
+            Err(error @ Error::Unanswered { .. }) => {
+                shard.closed(slot, id, error.into(), self.now, &mut self.out);
+                self.out.closing.push(Closing { connection: id, why: error.into() });
+            }
+            Err(error) => shard.refuse(slot, id, error.into(), self.now, &mut self.out),
+        }
+    }
+
     fn complete(&mut self) {
         for completion in self.journal.completed() {
             for shard in shards_of(&completion.batch) {
@@ -265,7 +332,11 @@ impl World {
     }
 
     fn submit(&mut self) {
-        for shard in std::mem::take(&mut self.out.journaling) {
+        let mut journaling = std::mem::take(&mut self.out.journaling);
+        if self.submits_backwards {
+            journaling.reverse();
+        }
+        for shard in journaling {
             if let Some(batch) = self.shards[shard.index()].take_batch() {
                 self.journal.submit(batch);
             }
@@ -274,6 +345,7 @@ impl World {
 
     fn flush(&mut self) {
         self.notices.append(&mut self.out.notices);
+        std::mem::take(&mut self.unflushed).into_iter().for_each(|slot| self.flush_one(slot));
         loop {
             let dirty = self.out.take_dirty();
             if dirty.is_empty() {
@@ -282,38 +354,62 @@ impl World {
             dirty.into_iter().for_each(|slot| self.flush_one(slot));
         }
         for closing in std::mem::take(&mut self.out.closing) {
-            self.peers[closing.connection.slot as usize].is_closed = true;
+            self.peers[closing.connection.slot as usize].phase = Phase::Closed;
         }
     }
 
     fn flush_one(&mut self, slot: u32) {
-        let peer = &mut self.peers[slot as usize];
-        let outgoing = self.out.waiting_mut(slot).expect("a dirty connection has bytes");
-        if peer.is_deaf {
-            outgoing.blocked(self.now.time);
+        if self.peers[slot as usize].is_deaf {
+            let now = self.now.time;
+            self.out.waiting_mut(slot).into_iter().for_each(|outgoing| outgoing.blocked(now));
             return;
         }
-        while !outgoing.is_empty() {
+        self.write(slot, usize::MAX);
+        self.out.reclaim(slot);
+        if let Phase::Open(Place { home, slot: session }) = self.peers[slot as usize].phase {
+            let id = ConnectionId { slot, generation: 0 };
+            self.shards[home.index()].drained(session, id, self.now, &mut self.out);
+        }
+    }
+
+    /// The socket takes up to so many bytes.
+    fn write(&mut self, slot: u32, count: usize) {
+        let Some(outgoing) = self.out.waiting_mut(slot) else { return };
+        let peer = &mut self.peers[slot as usize];
+        let mut left = count;
+        while !outgoing.is_empty() && left > 0 {
             let mut slices = [IoSlice::new(&[]); 4];
-            let count = outgoing.slices(&mut slices);
-            let bytes: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+            let filled = outgoing.slices(&mut slices);
+            let waiting = slices[..filled].iter().flat_map(|slice| slice.iter().copied());
+            let bytes: Vec<u8> = waiting.take(left).collect();
             outgoing.advance(bytes.len());
+            left -= bytes.len();
             peer.heard.extend(bytes);
         }
-        self.out.reclaim(slot);
-        if let Some(session) = peer.slot {
+        let Some(Place { home, slot: session }) = peer.place() else { return };
+        if left < count && self.node.settings.taking_is_life {
             let id = ConnectionId { slot, generation: 0 };
-            self.shards[peer.home.index()].drained(session, id, self.now, &mut self.out);
+            self.shards[home.index()].took(session, id, self.now);
         }
     }
 
     fn read_early(&mut self) {
         for id in std::mem::take(&mut self.out.opened) {
             let client = Client(id.slot as usize);
-            self.peers[client.0].is_open = true;
-            for bytes in std::mem::take(&mut self.peers[client.0].early) {
-                self.post_bytes(client, bytes);
+            let peer = &mut self.peers[client.0];
+            let Some(place) = peer.place() else { continue };
+            if let Phase::Connecting { early, .. } = std::mem::replace(&mut peer.phase, Phase::Open(place)) {
+                early.into_iter().for_each(|bytes| self.post_bytes(client, bytes));
             }
+        }
+    }
+}
+
+/// No test ends before its books were checked.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.check_books();
         }
     }
 }
