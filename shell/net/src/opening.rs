@@ -24,6 +24,8 @@ pub struct Opening {
     pub peer: SocketAddr,
     /// When it is given up.
     pub deadline: Time,
+    /// There is no room for it: it is heard only to be refused in its own version.
+    pub is_surplus: bool,
     handshake: Handshake,
 }
 
@@ -39,7 +41,12 @@ pub enum Step {
 impl Opening {
     /// A connection from `peer` that has time until `deadline`.
     pub fn new(peer: SocketAddr, deadline: Time) -> Self {
-        Self { peer, deadline, handshake: Handshake::default() }
+        Self { peer, deadline, is_surplus: false, handshake: Handshake::default() }
+    }
+
+    /// The same, there being no room for it.
+    pub fn surplus(peer: SocketAddr, deadline: Time) -> Self {
+        Self { is_surplus: true, ..Self::new(peer, deadline) }
     }
 
     /// Takes the next packet.

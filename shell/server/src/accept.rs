@@ -9,6 +9,7 @@ use martlet_broker::Closing;
 
 use crate::mailbox::{Adoption, Mail};
 use crate::runner::Runner;
+use crate::shared::Entry;
 
 /// New connections of one turn: beyond it those that are open already have their turn first.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -19,30 +20,23 @@ impl Runner {
         let Some(mut acceptor) = self.acceptor.take() else { return };
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(accepted) = acceptor.accept(self.now.time) else { break };
-            if accepted.is_surplus {
-                self.turn_away(accepted, "the node has no descriptor left; raise its limit (ulimit -n)");
-                if acceptor.refused(self.now.time) {
-                    tracing::warn!(
-                        "new connections are refused: no descriptor is left; raise the limit (ulimit -n)"
-                    );
-                }
-            } else if self.shared.enter() {
-                self.admit(accepted);
-            } else {
-                let text = format!("the node has its maximum of {} connections", self.shared.connections_max);
-                self.turn_away(accepted, &text);
-                if acceptor.refused(self.now.time) {
-                    tracing::warn!("new connections are refused: {text}");
-                }
+            let entry = if accepted.is_surplus { Entry::Closed } else { self.shared.enter() };
+            match entry {
+                Entry::Welcome => self.admit(accepted, false),
+                Entry::Surplus => self.admit(accepted, true),
+                Entry::Closed => self.turn_away(accepted),
+            }
+            if entry != Entry::Welcome && acceptor.refused(self.now.time) {
+                tracing::warn!("new connections are refused: {}", self.no_room());
             }
         }
         self.acceptor = Some(acceptor);
     }
 
     /// Begins with a connection. Its CONNECT is often there already, so it is read before the system is asked to watch it.
-    fn admit(&mut self, accepted: Accepted) {
+    fn admit(&mut self, accepted: Accepted, is_surplus: bool) {
         let deadline = self.openings.from(self.now.time);
-        let opening = Opening::new(accepted.peer, deadline);
+        let opening = if is_surplus { Opening::surplus } else { Opening::new }(accepted.peer, deadline);
         let id = self.connections.insert(Connection::new(accepted.socket, opening));
         self.openings.push(id, self.now.time);
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -72,18 +66,31 @@ impl Runner {
                     return None;
                 }
                 Step::Progress(Progress::Reply(bytes)) => self.out.outgoing(id).append(&bytes),
+                Step::Progress(Progress::Admitted(request)) if opening.is_surplus => {
+                    let (bytes, why) = self.refusal(&request);
+                    self.refuse(id, &bytes, why);
+                    return None;
+                }
                 Step::Progress(Progress::Admitted(request)) => return self.connect(id, request, frames),
                 Step::Progress(Progress::Refused(bytes, why)) => {
-                    tracing::info!("Connection from {} refused: {}.", opening.peer, why.text);
-                    if !bytes.is_empty() {
-                        self.out.outgoing(id).append(&bytes);
-                    }
-                    connection.phase = Phase::Closing { linger: true };
-                    self.out.closing.push(Closing { connection: id, why });
+                    self.refuse(id, &bytes, why);
                     return None;
                 }
             }
         }
+    }
+
+    /// Says why a connection cannot be opened, if there is a way to say it, and closes it.
+    fn refuse(&mut self, id: ConnectionId, bytes: &[u8], why: Violation) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Phase::Opening(opening) = &connection.phase {
+            tracing::info!("Connection from {} refused: {}.", opening.peer, why.text);
+        }
+        if !bytes.is_empty() {
+            self.out.outgoing(id).append(bytes);
+        }
+        connection.phase = Phase::Closing { linger: true };
+        self.out.closing.push(Closing { connection: id, why });
     }
 
     /// Takes an admitted Client to its home shard: here, or on another runner.
@@ -175,33 +182,40 @@ impl Runner {
         }
     }
 
-    /// Tells a Client that there is no room for it, if it has said who it is, and closes.
-    fn turn_away(&mut self, accepted: Accepted, text: &str) {
+    /// Closes a connection there is no descriptor for, with a word if its CONNECT is there already.
+    fn turn_away(&mut self, accepted: Accepted) {
+        let mut opening = Opening::new(accepted.peer, Time::START);
         let connection = Connection::new(accepted.socket, Opening::new(accepted.peer, Time::START));
         let mut buffer = std::mem::take(&mut self.buffer);
         if let Received::Bytes { count, .. } = connection.read(&mut buffer) {
-            let answer = self.refusal(&mut Frames::new(Vec::new(), &buffer[..count]), text);
-            // The peer may not read it; there is nothing else to do for it.
-            drop(connection.write_once(&answer));
+            let mut frames = Frames::new(Vec::new(), &buffer[..count]);
+            let step = opening.receive(&mut frames, &self.shared.policy, u32::MAX, random);
+            if let Step::Progress(Progress::Admitted(request)) = step {
+                let (answer, _) = self.refusal(&request);
+                // The peer may not read it; there is nothing else to do for it.
+                drop(connection.write_once(&answer));
+            }
         }
         self.buffer = buffer;
     }
 
-    /// CONNACK for a Client there is no room for; nothing when it has not sent a whole CONNECT.
-    fn refusal(&self, frames: &mut Frames<'_>, text: &str) -> Vec<u8> {
-        let mut opening = Opening::new(([0, 0, 0, 0], 0).into(), Time::START);
-        let step = opening.receive(frames, &self.shared.policy, u32::MAX, random);
-        let mut answer = Vec::new();
-        if let Step::Progress(Progress::Admitted(request)) = step {
-            let mut properties = PropertiesBuf::default();
-            if self.shared.policy.reason_strings {
-                properties.push(Property::ReasonString(text));
-            }
-            let reason = ReasonCode::ServerBusy;
-            let connack = ConnAck { session_present: false, reason, properties: properties.as_properties() };
-            Packet::ConnAck(connack).encode(request.version, &mut answer);
+    /// CONNACK for a Client there is no room for.
+    fn refusal(&self, request: &ConnectRequest) -> (Vec<u8>, Violation) {
+        let why = Violation::new(ReasonCode::ServerBusy, self.no_room());
+        let mut properties = PropertiesBuf::default();
+        if self.shared.policy.reason_strings {
+            properties.push(Property::ReasonString(&why.text));
         }
-        answer
+        let properties = properties.as_properties();
+        let connack = ConnAck { session_present: false, reason: why.reason, properties };
+        let mut bytes = Vec::new();
+        Packet::ConnAck(connack).encode(request.version, &mut bytes);
+        (bytes, why)
+    }
+
+    fn no_room(&self) -> String {
+        let maximum = self.shared.connections_max;
+        format!("the node has its maximum of {maximum} connections (--max-connections, ulimit -n)")
     }
 }
 

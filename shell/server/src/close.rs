@@ -3,7 +3,7 @@
 //! A socket that is closed while the peer still sends is reset by the kernel, and what was written last is lost with it:
 //! so a connection that was told why it must go is heard out first, for a bounded time.
 
-use martlet_net::{Phase, Received};
+use martlet_net::{Connection, Phase, Received};
 use martlet_packet::ReasonCode;
 use martlet_session::{ConnectionId, Violation};
 
@@ -16,8 +16,14 @@ impl Runner {
             self.begin_close(closing.connection, &closing.why);
         }
         let connections = &mut self.connections;
-        self.closings.forget_while(|id| connections.get(id).is_none());
+        self.closings.forget_while(|id| !connections.get(id).is_some_and(|it| is_closing(it)));
+        self.lingerings.forget_while(|id| connections.get(id).is_none());
         while let Some(id) = self.closings.pop_due(self.now.time) {
+            if self.connections.get(id).is_some_and(|it| is_closing(it)) {
+                self.remove(id);
+            }
+        }
+        while let Some(id) = self.lingerings.pop_due(self.now.time) {
             self.remove(id);
         }
     }
@@ -44,7 +50,7 @@ impl Runner {
             return self.remove(id);
         }
         connection.phase = Phase::Lingering;
-        self.closings.push(id, self.now.time);
+        self.lingerings.push(id, self.now.time);
         // The system may have spoken of bytes that were not read then.
         self.queue(id);
     }
@@ -61,11 +67,15 @@ impl Runner {
 
     /// Drops a connection, its socket and what waited for it.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
-        if self.connections.remove(id).is_some() {
-            self.out.forget(id.slot);
-            self.shared.leave();
-        }
+        // The socket is closed last: whoever sees that finds the place free.
+        let Some(_closed) = self.connections.remove(id) else { return };
+        self.out.forget(id.slot);
+        self.shared.leave();
     }
+}
+
+fn is_closing(connection: &Connection) -> bool {
+    matches!(connection.phase, Phase::Closing { .. })
 }
 
 /// Whoever left by itself, or was silent for long, sends nothing more.

@@ -8,8 +8,12 @@ use std::time::Duration;
 use martlet_broker::{Dialect, Settings};
 use martlet_net::{TcpOptions, descriptor_limit};
 
-/// Descriptors that are not for Clients: standard streams, listeners, the poll and wake descriptors of runners.
-const DESCRIPTORS_HELD_BACK: u64 = 32;
+use crate::shared::SURPLUS_MAX;
+
+/// Descriptors that are not for Clients: standard streams, the reserve, files that are open for a moment.
+const DESCRIPTORS_HELD_BACK: usize = 16;
+/// What each runner polls and is woken by.
+const DESCRIPTORS_OF_A_RUNNER: usize = 2;
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
@@ -49,8 +53,12 @@ impl Config {
 
     /// Network Connections at once, whoever set the limit.
     pub(crate) fn connections_max(&self) -> usize {
-        let descriptors = descriptor_limit().saturating_sub(DESCRIPTORS_HELD_BACK).max(1);
-        let possible = usize::try_from(descriptors).unwrap_or(usize::MAX);
+        let ours = DESCRIPTORS_HELD_BACK
+            + DESCRIPTORS_OF_A_RUNNER * self.runners.get()
+            + self.listen.len()
+            + SURPLUS_MAX;
+        let descriptors = usize::try_from(descriptor_limit()).unwrap_or(usize::MAX);
+        let possible = descriptors.saturating_sub(ours).max(1);
         self.connections_max.map_or(possible, |wanted| wanted.min(possible))
     }
 }

@@ -27,8 +27,10 @@ const READ_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// How long it takes until it is asked again whether there is room, or whether all runners have come to rest.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
-/// How long a connection that was given up may take to read what was written to it, and to close.
+/// How long a connection that was given up may take to read what waits for it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take to close its side, once it was told.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) const WAKE: Token = Token(usize::MAX);
 pub(crate) const ACCEPT: Token = Token(usize::MAX - 1);
@@ -63,6 +65,7 @@ pub(crate) struct Runner {
     pub(crate) acceptor: Option<Acceptor>,
     pub(crate) openings: Deadlines,
     pub(crate) closings: Deadlines,
+    pub(crate) lingerings: Deadlines,
 
     pub(crate) stopping: Stopping,
     pub(crate) sys: SysReport,
@@ -92,6 +95,7 @@ impl Runner {
             acceptor,
             openings: Deadlines::after(shared.connect_timeout),
             closings: Deadlines::after(CLOSE_TIMEOUT),
+            lingerings: Deadlines::after(LINGER_TIMEOUT),
             stopping: Stopping::No,
             sys: SysReport::new(number, &shared),
             news: News::default(),
@@ -181,6 +185,7 @@ impl Runner {
             self.shards.next_deadline(),
             self.openings.next(),
             self.closings.next(),
+            self.lingerings.next(),
             self.acceptor.as_ref().and_then(Acceptor::paused_until),
             self.sys.next(),
             self.stopping.deadline(),

@@ -11,6 +11,20 @@ use martlet_session::HandshakePolicy;
 use crate::journal::NodeJournal;
 use crate::mailbox::Mailbox;
 
+/// Connections above the maximum that are heard until they can be refused in their own version; more are closed at once.
+pub(crate) const SURPLUS_MAX: usize = 16;
+
+/// May a new Network Connection stay?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It may.
+    Welcome,
+    /// It may say who it is, to be refused.
+    Surplus,
+    /// It may not.
+    Closed,
+}
+
 /// What all runners of a node share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -50,14 +64,16 @@ impl Shared {
         shard.index() % self.mailboxes.len()
     }
 
-    /// Counts one more Network Connection; false when that is one too many.
-    pub(crate) fn enter(&self) -> bool {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        let has_room = before < self.connections_max;
-        if !has_room {
-            self.leave();
+    /// Counts one more Network Connection, unless there is not even room to refuse it.
+    pub(crate) fn enter(&self) -> Entry {
+        match self.connections.fetch_add(1, Ordering::Relaxed) {
+            before if before < self.connections_max => Entry::Welcome,
+            before if before < self.connections_max + SURPLUS_MAX => Entry::Surplus,
+            _ => {
+                self.leave();
+                Entry::Closed
+            }
         }
-        has_room
     }
 
     /// Counts one Network Connection less.
