@@ -6,7 +6,7 @@ use martlet_packet::{Connect, Packet, PublishQoS};
 const EVERY_QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
 fn broker(runners: usize) -> Broker {
-    Broker::start_with(|config| config.runners = runners.try_into().unwrap())
+    Broker::start_with(|config| config.runners = runners.try_into().expect("not zero"))
 }
 
 #[test]
