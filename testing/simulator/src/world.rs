@@ -86,15 +86,16 @@ impl World {
 
     /// A Client connects; nothing else happens yet.
     pub fn dial(&mut self, connecting: Connecting) -> Client {
-        let client = self.open(connecting.version);
+        self.peers.push(Peer::new(connecting.version));
+        let client = Client(self.peers.len() - 1);
         self.post_bytes(client, connecting.encode());
         client
     }
 
-    /// A Network Connection is made; nothing is sent over it yet.
-    pub fn open(&mut self, version: Version) -> Client {
-        self.peers.push(Peer::new(version));
-        Client(self.peers.len() - 1)
+    /// A Client sends a CONNECT over a Network Connection that had one; the world settles.
+    pub fn connect_again(&mut self, client: Client, connecting: Connecting) {
+        self.post_bytes(client, connecting.encode());
+        self.settle();
     }
 
     /// A Client sends a packet; the world settles.
