@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use martlet_packet::{PacketId, Properties, PropertiesBuf, ReasonCode, SubscriptionOptions};
+use martlet_packet::{PacketId, Properties, ReasonCode, SubscriptionOptions, Version};
 
 use crate::{ConnectOptions, Connected, Error, Event, Message, Protocol, Received, socket};
 
@@ -76,6 +76,11 @@ impl Client {
         self.connected.properties.as_properties().assigned_client_id().unwrap_or(ours)
     }
 
+    /// The version of the Connection.
+    pub const fn version(&self) -> Version {
+        self.protocol.options().version
+    }
+
     /// How many Messages of QoS 1 and 2 are not acknowledged to the end.
     pub fn in_flight(&self) -> usize {
         self.protocol.in_flight()
@@ -106,34 +111,41 @@ impl Client {
 
     /// Subscribes and waits for the answer: a Reason Code for each Topic Filter.
     pub fn subscribe(&mut self, filters: &[(&str, SubscriptionOptions)]) -> Result<Vec<ReasonCode>, Error> {
-        self.subscribe_with(filters, None, &PropertiesBuf::default())
-    }
-
-    /// The same with a Subscription Identifier and User Properties.
-    pub fn subscribe_with(
-        &mut self,
-        filters: &[(&str, SubscriptionOptions)],
-        subscription_id: Option<u32>,
-        properties: &PropertiesBuf,
-    ) -> Result<Vec<ReasonCode>, Error> {
-        let asked = self.protocol.subscribe(filters, subscription_id, properties.as_properties())?;
+        let asked = self.start_subscribe(filters, None, Properties::default())?;
         self.wait_for("SUBACK", |event| match event {
             Event::Subscribed { packet_id, reasons } if *packet_id == asked => Some(mem::take(reasons)),
             _ => None,
         })
     }
 
-    /// Ends Subscriptions and waits for the answer: a Reason Code for each Topic Filter, in MQTT 5.0.
-    pub fn unsubscribe(
+    /// Asks for Messages, with a Subscription Identifier and User Properties if wanted. The answer is an
+    /// [`Event::Subscribed`] with the identifier returned here; Messages may come before it.
+    pub fn start_subscribe(
         &mut self,
-        filters: &[&str],
-        properties: &PropertiesBuf,
-    ) -> Result<Vec<ReasonCode>, Error> {
-        let asked = self.protocol.unsubscribe(filters, properties.as_properties())?;
+        filters: &[(&str, SubscriptionOptions)],
+        subscription_id: Option<u32>,
+        properties: Properties<'_>,
+    ) -> Result<PacketId, Error> {
+        self.protocol.subscribe(filters, subscription_id, properties)
+    }
+
+    /// Ends Subscriptions and waits for the answer: a Reason Code for each Topic Filter, in MQTT 5.0.
+    pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Vec<ReasonCode>, Error> {
+        let asked = self.start_unsubscribe(filters, Properties::default())?;
         self.wait_for("UNSUBACK", |event| match event {
             Event::Unsubscribed { packet_id, reasons } if *packet_id == asked => Some(mem::take(reasons)),
             _ => None,
         })
+    }
+
+    /// Ends Subscriptions, with User Properties if wanted. The answer is an [`Event::Unsubscribed`] with the identifier
+    /// returned here.
+    pub fn start_unsubscribe(
+        &mut self,
+        filters: &[&str],
+        properties: Properties<'_>,
+    ) -> Result<PacketId, Error> {
+        self.protocol.unsubscribe(filters, properties)
     }
 
     /// Waits for the next Message, at most so long. Other events are passed over; who wants them polls.
@@ -153,13 +165,22 @@ impl Client {
         self.poll_or(timeout, &[])
     }
 
-    /// The same, but returns nothing as soon as one of the others can be read, or a signal came.
+    /// The same, but returns nothing as soon as one of the others can be read.
     pub fn poll_or(
         &mut self,
         timeout: Option<Duration>,
         others: &[BorrowedFd<'_>],
     ) -> Result<Option<Event>, Error> {
         self.poll_until(timeout.and_then(|timeout| Instant::now().checked_add(timeout)), others)
+    }
+
+    /// Takes an event that is already here, without reading or writing. So who handles events until there are none has
+    /// handled them before their acknowledgements leave.
+    pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        match self.inbox.pop_front() {
+            Some(event) => Ok(Some(event)),
+            None => self.take_event(),
+        }
     }
 
     /// Says a normal goodbye and closes the connection.
@@ -186,9 +207,6 @@ impl Client {
         until: Option<Instant>,
         others: &[BorrowedFd<'_>],
     ) -> Result<Option<Event>, Error> {
-        if let Some(event) = self.inbox.pop_front() {
-            return Ok(Some(event));
-        }
         let mut is_over = false;
         loop {
             if let Some(event) = self.next_event()? {
@@ -211,7 +229,7 @@ impl Client {
         let within = self.protocol.options().answer_timeout;
         let until = Instant::now() + within;
         loop {
-            while let Some(mut event) = self.next_event()? {
+            while let Some(mut event) = self.take_event()? {
                 match wanted(&mut event) {
                     Some(answer) => return Ok(answer),
                     None => self.keep(event)?,
@@ -227,7 +245,7 @@ impl Client {
     /// Waits for the Server once, and keeps what it says.
     fn take_in(&mut self) -> Result<(), Error> {
         self.turn(None, &[])?;
-        while let Some(event) = self.next_event()? {
+        while let Some(event) = self.take_event()? {
             self.keep(event)?;
         }
         Ok(())
@@ -241,7 +259,7 @@ impl Client {
         Ok(())
     }
 
-    fn next_event(&mut self) -> Result<Option<Event>, Error> {
+    fn take_event(&mut self) -> Result<Option<Event>, Error> {
         match self.protocol.next_event() {
             Err(error) => Err(self.close(error)),
             event => event,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use martlet_packet::{PropertiesBuf, ReasonCode};
+use martlet_packet::{PropertiesBuf, ReasonCode, Version};
 
 /// Why something failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +93,17 @@ impl Error {
 pub struct Refusal {
     /// The Reason Code.
     pub reason: ReasonCode,
+    /// The version of the Connection.
+    pub version: Version,
     /// All properties, Reason String and Server Reference among them.
     pub properties: PropertiesBuf,
+}
+
+impl Refusal {
+    /// The number in the CONNACK or DISCONNECT: MQTT 3.x has its own.
+    pub const fn code(&self) -> u8 {
+        if self.version.is_v5() { self.reason as u8 } else { self.reason.connect_return_code() }
+    }
 }
 
 impl std::fmt::Display for Refusal {

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use martlet_packet::{
-    Ack, ConnAck, Disconnect, Frame, Packet, PacketId, Properties, PropertiesBuf, Publish, PublishQoS, QoS,
-    ReasonCode, Subscribe, SubscriptionOptions, Unsubscribe, Version, decode, frame,
+    Ack, ConnAck, Disconnect, Frame, Packet, PacketId, Properties, Publish, PublishQoS, QoS, ReasonCode,
+    Subscribe, SubscriptionOptions, Unsubscribe, Version, decode, frame,
 };
 use martlet_topic::{Limits, SubscriptionFilter, TopicName};
 
@@ -305,7 +305,7 @@ impl Protocol {
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {
-                Err(Error::Disconnected(refusal(disconnect.reason, disconnect.properties)))
+                Err(Error::Disconnected(self.refusal(disconnect.reason, disconnect.properties)))
             }
             Packet::Auth(_) => Err(violation("it wants an enhanced authentication nobody asked for")),
             Packet::ConnAck(_) => Err(violation("it sent a second CONNACK [MQTT-3.2.0-2]")),
@@ -317,7 +317,7 @@ impl Protocol {
 
     fn handle_connack(&mut self, connack: &ConnAck<'_>, clean_start: bool) -> Result<Event, Error> {
         if connack.reason.is_error() {
-            return Err(Error::Refused(refusal(connack.reason, connack.properties)));
+            return Err(Error::Refused(self.refusal(connack.reason, connack.properties)));
         }
         if connack.session_present && clean_start {
             return Err(violation("it found a Session after Clean Start [MQTT-3.2.2-2]"));
@@ -494,6 +494,10 @@ impl Protocol {
         error
     }
 
+    fn refusal(&self, reason: ReasonCode, properties: Properties<'_>) -> Refusal {
+        Refusal { reason, version: self.options.version, properties: properties.iter().collect() }
+    }
+
     fn open(&mut self) -> &mut Connection {
         match &mut self.phase {
             Phase::Open(connection) => connection,
@@ -561,10 +565,6 @@ fn received(publish: &Publish<'_>, topic: String) -> Received {
         packet_id: publish.qos.packet_id(),
         subscription_ids: publish.subscription_ids.to_vec(),
     }
-}
-
-fn refusal(reason: ReasonCode, properties: Properties<'_>) -> Refusal {
-    Refusal { reason, properties: properties.iter().collect::<PropertiesBuf>() }
 }
 
 const fn violation(what: &'static str) -> Error {

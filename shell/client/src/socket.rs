@@ -33,7 +33,7 @@ pub(crate) fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStr
 pub(crate) struct Ready {
     pub(crate) read: bool,
     pub(crate) write: bool,
-    /// One of the others, or a signal.
+    /// One of the others.
     pub(crate) other: bool,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn wait(
     let timeout = until.map(|until| timespec(until.saturating_duration_since(Instant::now())));
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Ok(Ready { other: true, ..Ready::default() }),
+        Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
         Err(error) => return Err(error.into()),
     }
     let is_ready = |fd: &PollFd<'_>, flag| fd.revents().intersects(flag | PollFlags::ERR | PollFlags::HUP);
