@@ -50,7 +50,8 @@ impl Shard {
             }
             Received::Unknown if ack.reason.is_error() => {}
             Received::Unknown => {
-                self.send_pubrel(slot, ack.packet_id, ReasonCode::PacketIdentifierNotFound, out);
+                let reason = self.absence();
+                self.send_pubrel(slot, ack.packet_id, reason, out);
             }
         }
         Ok(())
@@ -76,7 +77,7 @@ impl Shard {
         } else {
             None
         };
-        let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
+        let reason = if known { ReasonCode::Success } else { self.absence() };
         let pubcomp = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
         self.reply(slot, after, Packet::PubComp(pubcomp), out);
         Ok(())
@@ -125,6 +126,12 @@ impl Shard {
         if let Some(id) = outbound.seen_id(ordinal) {
             self.send_pubrel(slot, id, ReasonCode::Success, out);
         }
+    }
+
+    /// How an unknown Packet Identifier is answered.
+    fn absence(&self) -> ReasonCode {
+        let tells = self.node.settings.dialect.tells_absence;
+        if tells { ReasonCode::PacketIdentifierNotFound } else { ReasonCode::Success }
     }
 
     fn send_pubrel(&mut self, slot: u32, packet_id: PacketId, reason: ReasonCode, out: &mut Outbox) {

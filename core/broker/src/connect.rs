@@ -5,7 +5,7 @@ use martlet_record::{BatchNumber, Ending, Now, Record, SessionRecord};
 use martlet_session::{ConnectRequest, Connection, ConnectionId, Session, Violation};
 
 use crate::outbox::{Closing, Notice, Outbox};
-use crate::{Settings, Shard};
+use crate::{Settings, Shard, Wills};
 
 /// The terms a CONNECT and the settings came to.
 struct Terms {
@@ -25,7 +25,7 @@ impl Shard {
     ) -> u32 {
         let (existing, expiry) = (self.sessions.find(&request.client_id), self.expiry(&request));
         if let Some(slot) = existing {
-            self.take_over(slot, now, out);
+            self.take_over(slot, &request, now, out);
         }
         let resumed = existing.filter(|slot| self.resumes(*slot, &request, now, out));
         let slot = resumed.unwrap_or_else(|| self.open_session(&request, expiry));
@@ -45,18 +45,22 @@ impl Shard {
     }
 
     /// Closes the Network Connection that another takes the place of [MQTT-3.1.4-3].
-    fn take_over(&mut self, slot: u32, now: Now, out: &mut Outbox) {
+    fn take_over(&mut self, slot: u32, request: &ConnectRequest, now: Now, out: &mut Outbox) {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(old) = resident.session.connection.as_ref().map(|old| old.id) else { return };
         let client_id = resident.session.client_id.clone();
+        let goes_on = resident.session.is_persistent() && !request.clean_start;
+        if goes_on && self.node.settings.dialect.wills == Wills::Mosquitto {
+            resident.session.will = None;
+        }
         let violation = Violation::new(
             ReasonCode::SessionTakenOver,
             "another Network Connection took this Client Identifier over; each Client needs its own",
         );
-        let dialect = &self.node.settings.dialect;
-        if let Some(open) = resident.session.open_connection().filter(|_| dialect.announces_takeover) {
-            let with_text = dialect.reason_strings;
-            violation.encode(open.version, with_text, out.outgoing(old).buffer());
+        if let Some(open) = resident.session.open_connection() {
+            let with_text = self.node.settings.dialect.reason_strings;
+            let maximum = open.maximum_packet_size;
+            violation.encode(open.version, maximum, with_text, out.outgoing(old).buffer());
         }
         out.notices.push(Notice::TakenOver { client_id });
         out.closing.push(Closing { connection: old, why: violation.clone() });
@@ -67,11 +71,16 @@ impl Shard {
     fn resumes(&mut self, slot: u32, request: &ConnectRequest, now: Now, out: &mut Outbox) -> bool {
         let same =
             self.sessions.get(slot).is_some_and(|resident| *resident.session.client_id == *request.client_id);
-        if same && request.clean_start {
-            self.publish_will(slot, now, out); // [MQTT-3.1.3-9]: the end of the Session is the end of the delay.
+        let is_husk = same && self.sessions.get(slot).is_some_and(|resident| resident.session.is_husk);
+        if same && (request.clean_start || is_husk) {
+            if self.node.settings.dialect.wills == Wills::Specified {
+                // [MQTT-3.1.3-9]: the end of the Session is the end of the delay.
+                self.publish_will(slot, now, out);
+            }
             self.end_session(slot, Ending::CleanStart, out);
+            return false;
         }
-        same && !request.clean_start
+        same
     }
 
     fn open_session(&mut self, request: &ConnectRequest, expiry: u32) -> u32 {
@@ -80,7 +89,10 @@ impl Shard {
     }
 
     fn attach(&mut self, slot: u32, id: ConnectionId, request: &ConnectRequest, terms: &Terms, now: Now) {
-        let with_aliases = self.node.settings.dialect.sends_topic_aliases;
+        let (with_aliases, slack) = {
+            let dialect = &self.node.settings.dialect;
+            (dialect.sends_topic_aliases, dialect.packet_size_slack)
+        };
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         let was_persistent = session.is_persistent();
@@ -88,6 +100,7 @@ impl Shard {
         if !with_aliases {
             connection.aliases_out = None;
         }
+        connection.maximum_packet_size = connection.maximum_packet_size.saturating_add(slack);
         session.connection = Some(Box::new(connection));
         session.outbound.restart();
         session.disconnected = None;
@@ -123,7 +136,9 @@ impl Shard {
         state.reply(out.outgoing(connection), after, |bytes| {
             Packet::ConnAck(connack).encode(request.version, bytes);
         });
-        if after.is_none() {
+        if let Err(violation) = self.check_answerable(slot, connection) {
+            self.refuse(slot, connection, violation, now, out);
+        } else if after.is_none() {
             self.open(slot, now, out);
         }
     }

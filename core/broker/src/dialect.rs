@@ -35,10 +35,18 @@ pub struct Dialect {
     pub client_id_prefix: &'static str,
     /// Receive Maximum exceeded by a QoS 2 PUBLISH is answered by PUBREC 0x97 instead of DISCONNECT 0x93.
     pub refuses_excess_publish: bool,
-    /// A bad Topic Filter in an MQTT 5 SUBSCRIBE is refused with 0x8F instead of ending the Network Connection.
-    pub refuses_bad_filters: bool,
-    /// MQTT 5 DISCONNECT 0x8E tells a Client that another took its place.
-    pub announces_takeover: bool,
+    /// MQTT 5 Clients are told of a bad topic by its own code, 0x8F or 0x90, instead of 0x81.
+    pub names_bad_topics: bool,
+    /// PUBREC says when nobody gets the Message (0x10), PUBREL and PUBCOMP when the identifier is unknown (0x92).
+    pub tells_absence: bool,
+    /// The second repetition of an unreleased QoS 2 PUBLISH ends the Network Connection.
+    pub forbids_second_repetition: bool,
+    /// When a Will is published.
+    pub wills: Wills,
+    /// Bytes a packet may be larger than the Client's Maximum Packet Size: Mosquitto does not count the first one.
+    pub packet_size_slack: u32,
+    /// Levels a Topic Name or Topic Filter may have.
+    pub topic_levels_max: usize,
 }
 
 /// What overlapping Subscriptions bring.
@@ -48,6 +56,17 @@ pub enum Overlap {
     Merged,
     /// A copy for each Subscription, with its own QoS and identifier.
     CopyForEach,
+}
+
+/// When a Will is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wills {
+    /// As the specification says: at the end of its delay or of its Session, whichever is first; a take-over ends the
+    /// Network Connection like anything else.
+    Specified,
+    /// As Mosquitto 2.0 does: a Session without expiry is outlived by the delay of its Will, Clean Start discards a
+    /// Will that is delayed, and so does the take-over of a Session that goes on.
+    Mosquitto,
 }
 
 impl Dialect {
@@ -67,8 +86,12 @@ impl Dialect {
         overflow: martlet_session::Overflow::DropNewest,
         client_id_prefix: "auto-",
         refuses_excess_publish: false,
-        refuses_bad_filters: true,
-        announces_takeover: true,
+        names_bad_topics: true,
+        tells_absence: true,
+        forbids_second_repetition: false,
+        wills: Wills::Specified,
+        packet_size_slack: 0,
+        topic_levels_max: 128,
     };
 
     /// As Mosquitto 2.0 answers.
@@ -87,8 +110,12 @@ impl Dialect {
         overflow: martlet_session::Overflow::DropNewest,
         client_id_prefix: "auto-",
         refuses_excess_publish: true,
-        refuses_bad_filters: false,
-        announces_takeover: false,
+        names_bad_topics: false,
+        tells_absence: false,
+        forbids_second_repetition: true,
+        wills: Wills::Mosquitto,
+        packet_size_slack: 1,
+        topic_levels_max: 201,
     };
 
     /// The dialect with this name.

@@ -2,10 +2,10 @@
 
 use martlet_packet::{Disconnect, ReasonCode};
 use martlet_record::{Ending, Now, Record};
-use martlet_session::{ConnectionId, KeepAlive, Outgoing, Silence, Violation};
+use martlet_session::{ConnectionId, KeepAlive, Outgoing, Session, Silence, Violation};
 
-use crate::Shard;
 use crate::outbox::{Closing, Notice, Outbox};
+use crate::{Shard, Wills};
 
 impl Shard {
     /// DISCONNECT: the Client leaves, and says how.
@@ -63,6 +63,7 @@ impl Shard {
             self.journal(out);
             self.set_online(slot, false);
         }
+        let slot = self.leave_husk(slot, out).unwrap_or(slot);
         self.look_at(slot, now, out);
     }
 
@@ -104,6 +105,22 @@ impl Shard {
             Silence::Blocked { waiting } => format!("send queue blocked, {waiting} bytes waiting"),
         };
         Some(Violation::new(ReasonCode::KeepAliveTimeout, text))
+    }
+
+    /// A Session that ends with its Network Connection leaves its delayed Will behind, where the dialect has it so.
+    fn leave_husk(&mut self, slot: u32, out: &mut Outbox) -> Option<u32> {
+        if self.node.settings.dialect.wills == Wills::Specified {
+            return None;
+        }
+        let session = &mut self.sessions.get_mut(slot)?.session;
+        if session.expiry > 0 || session.is_husk || session.will.as_ref()?.delay == 0 {
+            return None;
+        }
+        let (will, since, client_id) = (session.will.take(), session.disconnected, session.client_id.clone());
+        self.end_session(slot, Ending::Expired, out);
+        let mut husk = Session::new(self.next_session_number(), client_id, 0);
+        (husk.will, husk.disconnected, husk.is_husk) = (will, since, true);
+        Some(self.sessions.insert(husk))
     }
 
     /// The Session is over [MQTT-4.1.0-2]. Its Will was published or discarded before.

@@ -40,7 +40,7 @@ pub use chunk::{Chunk, Packed, Run};
 pub use commit::shards_of;
 pub use counters::{Counters, Ledger};
 pub use destinations::{Destinations, Own, Recipient};
-pub use dialect::{Dialect, Overlap};
+pub use dialect::{Dialect, Overlap, Wills};
 pub use node::Node;
 pub use outbox::{Closing, Notice, Outbox};
 pub use recovery::Recovery;

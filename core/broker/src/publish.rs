@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use martlet_access::Decision;
-use martlet_packet::{Ack, Packet, PacketId, PropertiesBuf, Property, Publish, PublishQoS, QoS, ReasonCode};
+use martlet_packet::{Ack, Packet, PacketId, Publish, PublishQoS, QoS, ReasonCode};
 use martlet_record::{
     BatchNumber, CopyRecord, Message, MessageRef, Now, PublishRecord, Record, SessionNumber, ShardId,
 };
-use martlet_session::{Inbound, MessageCopy, Violation};
+use martlet_session::{Inbound, MessageCopy, Violation, encode_explained};
 use martlet_topic::{Limits, TopicName};
 use smallvec::SmallVec;
 
@@ -106,7 +106,12 @@ impl Shard {
         };
         let published = self.publish(message, Origin { slot: Some(slot), mark, will_of: None }, out);
         self.properties_space = properties;
-        let reason = if published.matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
+        let is_pubrec = publish.qos.qos() == QoS::ExactlyOnce;
+        let tells = !is_pubrec || self.node.settings.dialect.tells_absence;
+        let reason = match published.matched {
+            false if tells => ReasonCode::NoMatchingSubscribers,
+            _ => ReasonCode::Success,
+        };
         self.answer_publish(slot, publish.qos, reason, "", published.is_durable, out);
     }
 
@@ -232,6 +237,9 @@ impl Shard {
     /// Why a Message is not taken, although its packet is right.
     fn refusal(&self, topic: TopicName<'_>, publish: &Publish<'_>) -> Option<(ReasonCode, String)> {
         let settings = &self.node.settings;
+        if is_reserved(topic.as_str()) {
+            return Some((ReasonCode::NotAuthorized, format!("{topic} is the node's own to publish")));
+        }
         if !settings.rules.is_empty()
             && let Decision::Deny(rule) = settings.rules.publish(topic)
         {
@@ -288,20 +296,28 @@ impl Shard {
         let explains = self.node.settings.dialect.reason_strings && !text.is_empty();
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
-        let mut properties = PropertiesBuf::default();
-        if explains && connection.wants_problem_information {
-            properties.push(Property::ReasonString(text));
-        }
-        let version = connection.version;
-        let ack = |packet_id| Ack { packet_id, reason, properties: properties.as_properties() };
+        let (version, maximum) = (connection.version, connection.maximum_packet_size);
+        let text = (explains && connection.wants_problem_information).then_some(text);
         let outgoing = out.outgoing(id);
         match qos {
             PublishQoS::AtMostOnce => {}
             PublishQoS::AtLeastOnce(packet_id) => connection.reply_puback(outgoing, after, |bytes| {
-                Packet::PubAck(ack(packet_id)).encode(version, bytes);
+                encode_explained(
+                    version,
+                    maximum,
+                    text,
+                    |properties| Packet::PubAck(Ack { packet_id, reason, properties }),
+                    bytes,
+                );
             }),
             PublishQoS::ExactlyOnce(packet_id) => connection.reply(outgoing, after, |bytes| {
-                Packet::PubRec(ack(packet_id)).encode(version, bytes);
+                encode_explained(
+                    version,
+                    maximum,
+                    text,
+                    |properties| Packet::PubRec(Ack { packet_id, reason, properties }),
+                    bytes,
+                );
             }),
         }
     }
@@ -333,6 +349,13 @@ fn copies(destinations: &Destinations, message: &MessageRef<'_>) -> Vec<(ShardId
 fn is_all_journaled(destinations: &Destinations, published: QoS) -> bool {
     let mut all = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
     destinations.has_persistent && all.all(|recipient| recipient.is_journaled(published))
+}
+
+/// Topic Names that mean something else when a Client publishes them. The state of a bridge is its own to tell.
+fn is_reserved(topic: &str) -> bool {
+    let bridge =
+        || topic.strip_prefix("$SYS/broker/connection/").is_some_and(|rest| rest.ends_with("/state"));
+    topic.starts_with("$share/") || (topic.starts_with("$SYS/") && !bridge())
 }
 
 /// The Message of a record as its home queues it.

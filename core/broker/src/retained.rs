@@ -84,7 +84,7 @@ impl Retained {
         self.count.fetch_add(usize::from(!before), Ordering::Relaxed);
     }
 
-    /// All that match a filter and are not expired, oldest change first.
+    /// All that match a filter and are not expired, by Topic Name.
     pub fn matching(&self, filter: &TopicFilter, now: Time) -> Vec<Arc<Message>> {
         let mut found: Vec<Arc<Message>> = Vec::new();
         let mut keep = |message: &Arc<Message>| {
@@ -104,7 +104,7 @@ impl Retained {
                 }
             }
         }
-        found.sort_by_key(|message| message.version);
+        found.sort_by(|a, b| a.topic().cmp(b.topic()));
         found
     }
 

@@ -75,7 +75,7 @@ impl Settings {
             },
             shared_strategy: SharedStrategy::RoundRobin,
             taking_is_life: false,
-            topics: Limits::default(),
+            topics: Limits { levels: dialect.topic_levels_max, ..Limits::default() },
             authenticators: Arc::new([]),
         }
     }
@@ -88,6 +88,8 @@ impl Settings {
             topic_alias_maximum: self.topic_alias_maximum,
             receive_maximum: self.receive_maximum,
             topics: self.topics,
+            names_bad_topics: self.dialect.names_bad_topics,
+            forbids_second_repetition: self.dialect.forbids_second_repetition,
         }
     }
 

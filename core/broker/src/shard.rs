@@ -96,9 +96,20 @@ impl Shard {
                 Err(Violation::protocol("this packet is sent by Servers only"))
             }
         };
-        if let Err(violation) = result {
+        if let Err(violation) = result.and_then(|()| self.check_answerable(slot, connection)) {
             self.refuse(slot, connection, violation, now, out);
         }
+    }
+
+    /// A Client that takes no packet as large as its answer cannot be served.
+    pub(crate) fn check_answerable(&mut self, slot: u32, connection: ConnectionId) -> Result<(), Violation> {
+        let resident = self.sessions.connected(slot, connection);
+        let state = resident.and_then(|resident| resident.session.connection.as_ref());
+        if state.is_some_and(|state| state.cannot_answer) {
+            let text = "the answer is larger than the Client's Maximum Packet Size";
+            return Err(Violation::new(ReasonCode::PacketTooLarge, text));
+        }
+        Ok(())
     }
 
     /// Closes a Network Connection that broke a rule, and says so first [MQTT-4.13.1-1].
@@ -114,7 +125,8 @@ impl Shard {
         let with_text = self.node.settings.dialect.reason_strings;
         if let Some(open) = resident.session.open_connection() {
             let with_text = with_text && (open.wants_problem_information || is_always_explained(&violation));
-            violation.encode(open.version, with_text, out.outgoing(connection).buffer());
+            let maximum = open.maximum_packet_size;
+            violation.encode(open.version, maximum, with_text, out.outgoing(connection).buffer());
         }
         out.closing.push(Closing { connection, why: violation.clone() });
         self.closed(slot, connection, violation, now, out);

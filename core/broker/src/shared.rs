@@ -74,10 +74,13 @@ impl Group {
     /// The same with one member more, or with the Subscription of a member replaced.
     #[must_use]
     pub fn with(&self, subscriber: Subscriber) -> Self {
-        let mut members = self.without(subscriber.session).members;
+        let mut members = self.members.clone();
         let alone = Arc::new(subscriber.alone(Some(Arc::clone(&self.filter))));
-        members.push(Member { subscriber, alone, online: Arc::new(AtomicBool::new(true)) });
-        members.sort_by_key(|member| member.subscriber.session);
+        let member = Member { subscriber, alone, online: Arc::new(AtomicBool::new(true)) };
+        match members.iter_mut().find(|other| other.subscriber.session == subscriber.session) {
+            Some(replaced) => *replaced = member,
+            None => members.push(member),
+        }
         Self { filter: Arc::clone(&self.filter), members, cursor: Arc::clone(&self.cursor) }
     }
 
@@ -97,7 +100,7 @@ impl Group {
         self.members.is_empty()
     }
 
-    /// Its members, by Session number.
+    /// Its members, in the order they came.
     pub fn members(&self) -> &[Member] {
         &self.members
     }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use martlet_access::Decision;
 use martlet_packet::{
-    Packet, PropertiesBuf, Property, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions,
-    UnsubAck, Unsubscribe,
+    Packet, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
 };
 use martlet_record::{Message, Now, Record, ReplayedCopy, SubscribeRecord};
-use martlet_session::{CopyState, Delivery, MessageCopy, Session, Subscription, Violation};
+use martlet_session::{CopyState, Delivery, MessageCopy, Session, Subscription, Violation, encode_explained};
 use martlet_topic::SubscriptionFilter;
 
 use crate::Shard;
@@ -73,7 +72,7 @@ impl Shard {
         let is_v5 = session.connection.as_ref().is_some_and(|connection| connection.version.is_v5());
         let filter = match SubscriptionFilter::parse(filter, &settings.topics) {
             Ok(filter) => filter,
-            Err(error) => return invalid_filter(is_v5, &error, settings.dialect.refuses_bad_filters),
+            Err(error) => return invalid_filter(is_v5, &error, settings.dialect.names_bad_topics),
         };
         if filter.is_shared() && options.no_local {
             // [MQTT-3.8.3-4]
@@ -84,7 +83,13 @@ impl Shard {
             return Ok(refused(ReasonCode::NotAuthorized, Some(text)));
         }
         let qos = options.qos.min(settings.maximum_qos);
-        let options = SubscriptionOptions { qos, ..options };
+        let is_bridge = session.connection.as_ref().is_some_and(|connection| connection.is_bridge);
+        let options = SubscriptionOptions {
+            qos,
+            no_local: options.no_local || is_bridge,
+            retain_as_published: options.retain_as_published || is_bridge,
+            ..options
+        };
         let is_new = session.subscriptions.insert(filter.clone(), Subscription { options, id }).is_none();
         let subscriber = subscriber(session, slot, self.id, options, id);
         self.node.routes.insert(&filter, subscriber);
@@ -167,15 +172,18 @@ impl Shard {
         let with_text = self.node.settings.dialect.reason_strings;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
-        let mut properties = PropertiesBuf::default();
-        if let Some(text) = text.filter(|_| with_text && connection.wants_problem_information) {
-            properties.push(Property::ReasonString(&text));
-        }
-        let version = connection.version;
-        let suback =
-            SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
-        let id = connection.id;
-        connection.reply(out.outgoing(id), after, |bytes| Packet::SubAck(suback).encode(version, bytes));
+        let (id, version, maximum) = (connection.id, connection.version, connection.maximum_packet_size);
+        let text = text.filter(|_| with_text && connection.wants_problem_information);
+        let packet_id = subscribe.packet_id;
+        connection.reply(out.outgoing(id), after, |bytes| {
+            encode_explained(
+                version,
+                maximum,
+                text.as_deref(),
+                |properties| Packet::SubAck(SubAck { packet_id, properties, reasons: reasons.clone() }),
+                bytes,
+            );
+        });
     }
 
     /// UNSUBSCRIBE: from here no Message is added for these filters [MQTT-3.10.4-2].

@@ -103,4 +103,10 @@ impl<'a> Cursor<'a> {
         PacketId::new(self.u16("Packet Identifier")?)
             .ok_or(protocol("Packet Identifier", "is 0 [MQTT-2.2.1-3]"))
     }
+
+    /// The Packet Identifier of a SUBSCRIBE or UNSUBSCRIBE, where Mosquitto's tests want zero to be malformed.
+    pub(crate) fn request_id(&mut self) -> Result<PacketId, Error> {
+        PacketId::new(self.u16("Packet Identifier")?)
+            .ok_or(malformed("Packet Identifier", "is 0 [MQTT-2.2.1-3]"))
+    }
 }

@@ -51,7 +51,7 @@ const FIRST: u8 = 0x82;
 impl<'a> Subscribe<'a> {
     pub(crate) fn decode(version: Version, frame: Frame<'a>) -> Result<Self, Error> {
         let mut cursor = Cursor::new(frame.body);
-        let packet_id = cursor.packet_id()?;
+        let packet_id = cursor.request_id()?;
         let mut subscription_id = None;
         let mut properties = Properties::default();
         if version.is_v5() {
@@ -227,7 +227,7 @@ mod tests {
     fn nothing_may_be_missing() {
         for version in VERSIONS {
             refused(version, "82 01 00", MalformedPacket, "Packet Identifier");
-            refused(version, "82 02 0000", ProtocolError, "Packet Identifier");
+            refused(version, "82 02 0000", MalformedPacket, "Packet Identifier");
         }
         refused(Version::V3_1_1, "82 05 000A 0001'a'", MalformedPacket, "Subscription Options");
         refused(Version::V3_1_1, "82 09 000A 0001'a' 00 0002'b'", MalformedPacket, "Topic Filter");

@@ -22,7 +22,7 @@ const FIRST: u8 = 0xA2;
 impl<'a> Unsubscribe<'a> {
     pub(crate) fn decode(version: Version, frame: Frame<'a>) -> Result<Self, Error> {
         let mut cursor = Cursor::new(frame.body);
-        let packet_id = cursor.packet_id()?;
+        let packet_id = cursor.request_id()?;
         let mut properties = Properties::default();
         if version.is_v5() {
             (properties, _) = Properties::decode(Place::Unsubscribe, &mut cursor)?;
@@ -95,7 +95,7 @@ mod tests {
     fn nothing_may_be_missing() {
         for version in VERSIONS {
             refused(version, "A2 00", MalformedPacket, "Packet Identifier");
-            refused(version, "A2 02 0000", ProtocolError, "Packet Identifier");
+            refused(version, "A2 02 0000", MalformedPacket, "Packet Identifier");
         }
         refused(Version::V3_1_1, "A2 04 000A 0001", MalformedPacket, "Topic Filter");
     }

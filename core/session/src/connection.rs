@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use martlet_packet::Version;
+use martlet_packet::{PacketId, Version};
 use martlet_record::{BatchNumber, Time};
 
 use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases};
@@ -25,11 +25,13 @@ pub struct Connection {
     pub version: Version,
     /// CONNACK has left: until then it is sent nothing else [MQTT-3.2.0-1].
     pub open: bool,
+    /// It says it is a bridge.
+    pub is_bridge: bool,
     /// Keep Alive in force.
     pub keep_alive: KeepAlive,
     /// When it was last heard.
     pub heard: Time,
-    /// The Client's Receive Maximum: how many QoS 1 and 2 Messages it takes at once [MQTT-3.3.4-7].
+    /// The Client's Receive Maximum: how many QoS 1 and 2 Messages it takes at once [MQTT-3.3.4-9].
     pub receive_maximum: u16,
     /// The Client's Maximum Packet Size [MQTT-3.1.2-24].
     pub maximum_packet_size: u32,
@@ -37,6 +39,10 @@ pub struct Connection {
     pub wants_problem_information: bool,
     /// QoS 1 Messages from the Client whose PUBACK waits for a commit.
     pub unacknowledged: u16,
+    /// An answer it must get is larger than it takes.
+    pub cannot_answer: bool,
+    /// The unreleased QoS 2 Message that was repeated last.
+    pub repeated: Option<PacketId>,
     aliases_in: Option<Box<IncomingAliases>>,
     /// Topic Aliases towards the Client.
     pub aliases_out: Option<Box<OutgoingAliases>>,
@@ -75,12 +81,15 @@ impl Connection {
             id,
             version: request.version,
             open: false,
+            is_bridge: request.is_bridge,
             keep_alive: KeepAlive(keep_alive),
             heard: now,
             receive_maximum: request.receive_maximum,
             maximum_packet_size: request.maximum_packet_size,
             wants_problem_information: request.wants_problem_information,
             unacknowledged: 0,
+            cannot_answer: false,
+            repeated: None,
             aliases_in: None,
             aliases_out: OutgoingAliases::new(request.topic_alias_maximum),
             pending: None,
@@ -99,6 +108,8 @@ impl Connection {
     }
 
     /// Sends a reply, behind those that still wait: replies leave in the order of what they answer.
+    /// One that the Client's Maximum Packet Size does not hold is not sent [MQTT-3.1.2-24], and the Network Connection
+    /// cannot go on.
     pub fn reply(
         &mut self,
         outgoing: &mut Outgoing,
@@ -106,15 +117,24 @@ impl Connection {
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
         let last = self.pending.as_ref().and_then(|pending| pending.back()).map(|reply| reply.after);
-        match after.max(last) {
-            None => encode(outgoing.buffer()),
-            Some(after) => {
-                let mut bytes = Vec::new();
-                encode(&mut bytes);
-                let reply = PendingReply { after, bytes, is_puback: false };
-                self.pending.get_or_insert_default().push_back(reply);
+        let start = outgoing.buffer().len();
+        let Some(after) = after.max(last) else {
+            encode(outgoing.buffer());
+            let fits = outgoing.buffer().len() - start <= self.maximum_packet_size as usize;
+            if !fits {
+                outgoing.buffer().truncate(start);
+                self.cannot_answer = true;
             }
+            return;
+        };
+        let mut bytes = Vec::new();
+        encode(&mut bytes);
+        if bytes.len() > self.maximum_packet_size as usize {
+            self.cannot_answer = true;
+            return;
         }
+        let reply = PendingReply { after, bytes, is_puback: false };
+        self.pending.get_or_insert_default().push_back(reply);
     }
 
     /// As [`Connection::reply`], for a PUBACK: while it waits it counts against our Receive Maximum.
@@ -125,6 +145,9 @@ impl Connection {
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
         self.reply(outgoing, after, encode);
+        if self.cannot_answer {
+            return;
+        }
         if let Some(waiting) = self.pending.as_mut().and_then(|pending| pending.back_mut()) {
             waiting.is_puback = true;
             self.unacknowledged += 1;

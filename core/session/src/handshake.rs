@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use martlet_packet::{Auth, ConnAck, Connect, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
+use martlet_packet::{Auth, ConnAck, Connect, Packet, QoS, ReasonCode, Version};
 use martlet_topic::{Limits, TopicName};
 
 use crate::auth::encode_auth;
-use crate::{AuthStep, Authenticator, Exchange, Violation, Will};
+use crate::{AuthStep, Authenticator, Exchange, Violation, Will, encode_explained};
 
 /// What the node asks of a CONNECT.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct ConnectRequest {
     pub client_id: Box<str>,
     /// It was generated [MQTT-3.2.2-16].
     pub is_assigned: bool,
+    /// It says it is a bridge: what it publishes must not come back, and RETAIN is kept for it.
+    pub is_bridge: bool,
     /// Clean Start, or Clean Session.
     pub clean_start: bool,
     /// Keep Alive the Client asks for, in seconds.
@@ -111,8 +113,9 @@ impl Handshake {
                 Vec::new(),
                 Violation::new(ReasonCode::NormalDisconnection, "the Client left"),
             ),
-            (Self::Authenticating { .. }, _) => refuse(
+            (Self::Authenticating { request, .. }, _) => refuse(
                 Version::V5,
+                request.maximum_packet_size,
                 policy,
                 Violation::protocol("only AUTH or DISCONNECT may follow before CONNACK"), // [MQTT-3.1.2-30]
             ),
@@ -125,14 +128,15 @@ impl Handshake {
         policy: &HandshakePolicy,
         random: impl FnOnce() -> u128,
     ) -> Progress {
+        let maximum = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
         if let Err(violation) = check_will(connect, policy).and_then(|()| check_client_id(connect, policy)) {
-            return refuse(connect.version, policy, violation);
+            return refuse(connect.version, maximum, policy, violation);
         }
         let request = Box::new(ConnectRequest::new(connect, policy, random));
         let Some(method) = connect.properties.authentication_method() else {
             if connect.properties.authentication_data().is_some() {
                 let violation = Violation::protocol("Authentication Data needs an Authentication Method");
-                return refuse(connect.version, policy, violation);
+                return refuse(connect.version, maximum, policy, violation);
             }
             return Progress::Admitted(request);
         };
@@ -140,7 +144,7 @@ impl Handshake {
             // [MQTT-4.12.0-1]
             let text = format!("Authentication Method {method:?} is not known here");
             let violation = Violation::new(ReasonCode::BadAuthenticationMethod, text);
-            return refuse(connect.version, policy, violation);
+            return refuse(connect.version, maximum, policy, violation);
         };
         let exchange = authenticator.begin(&request.client_id);
         let data = connect.properties.authentication_data().unwrap_or_default();
@@ -158,7 +162,7 @@ impl Handshake {
         let same_method = auth.properties.authentication_method() == request.authentication_method.as_deref();
         if auth.reason != ReasonCode::ContinueAuthentication || !same_method {
             let violation = Violation::protocol("AUTH must continue the exchange with its own method");
-            return refuse(request.version, policy, violation);
+            return refuse(request.version, request.maximum_packet_size, policy, violation);
         }
         let data = auth.properties.authentication_data().unwrap_or_default();
         self.step(request, exchange, data, policy)
@@ -184,7 +188,8 @@ impl Handshake {
                 Progress::Admitted(request)
             }
             AuthStep::Failure(reason) => {
-                refuse(request.version, policy, Violation::new(reason, "the authentication exchange failed"))
+                let violation = Violation::new(reason, "the authentication exchange failed");
+                refuse(request.version, request.maximum_packet_size, policy, violation)
             }
         }
     }
@@ -203,6 +208,7 @@ impl ConnectRequest {
             version: connect.version,
             client_id,
             is_assigned,
+            is_bridge: connect.bridge,
             clean_start: connect.clean_start,
             keep_alive: connect.keep_alive,
             will: connect.will.as_ref().map(|will| Box::new(Will::from_connect(will))),
@@ -247,6 +253,12 @@ fn check_client_id(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<()
 
 fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Violation> {
     let Some(will) = &connect.will else { return Ok(()) };
+    if will.topic.starts_with("$CONTROL/") {
+        return Err(Violation::new(
+            ReasonCode::ImplementationSpecificError,
+            "a Will cannot control the node",
+        ));
+    }
     TopicName::parse(will.topic, &policy.topics)
         .map_err(|error| Violation::new(ReasonCode::TopicNameInvalid, format!("Will Topic: {error}")))?;
     if will.qos > policy.maximum_qos {
@@ -262,16 +274,20 @@ fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Vio
 }
 
 /// A CONNACK that refuses. MQTT 3 has words for only five reasons; for all others it is closed in silence.
-pub(crate) fn refuse(version: Version, policy: &HandshakePolicy, violation: Violation) -> Progress {
-    let mut properties = PropertiesBuf::default();
-    if policy.reason_strings && version.is_v5() {
-        properties.push(Property::ReasonString(&violation.text));
-    }
+fn refuse(version: Version, maximum: u32, policy: &HandshakePolicy, violation: Violation) -> Progress {
     let mut bytes = Vec::new();
-    if version.is_v5() || has_return_code(violation.reason) {
-        let properties = properties.as_properties();
-        let connack = ConnAck { session_present: false, reason: violation.reason, properties };
-        Packet::ConnAck(connack).encode(version, &mut bytes);
+    let has_words = version.is_v5() && violation.reason != ReasonCode::ImplementationSpecificError;
+    if has_words || has_return_code(violation.reason) {
+        let text = policy.reason_strings.then_some(&*violation.text);
+        let reason = violation.reason;
+        let (out, session_present) = (&mut bytes, false);
+        encode_explained(
+            version,
+            maximum,
+            text,
+            |properties| Packet::ConnAck(ConnAck { session_present, reason, properties }),
+            out,
+        );
     }
     Progress::Refused(bytes, violation)
 }

@@ -18,6 +18,10 @@ pub struct PublishPolicy {
     pub receive_maximum: u16,
     /// Limits on Topic Names.
     pub topics: Limits,
+    /// MQTT 5 Clients are told of a bad Topic Name by its own code.
+    pub names_bad_topics: bool,
+    /// The second repetition of an unreleased QoS 2 PUBLISH is a Protocol Error.
+    pub forbids_second_repetition: bool,
 }
 
 /// What a PUBLISH is.
@@ -42,11 +46,15 @@ impl Session {
         };
         let topic = resolve(connection, publish, alias, policy)?;
         let topic = TopicName::parse(topic, &policy.topics)
-            .map_err(|error| Violation::new(invalid_topic(connection.version), error.to_string()))?;
+            .map_err(|error| Violation::new(invalid_topic(connection.version, policy), error.to_string()))?;
         check_capabilities(publish, policy)?;
         if let PublishQoS::ExactlyOnce(id) = publish.qos
             && self.inbound.contains(id)
         {
+            let is_second = connection.repeated.replace(id) == Some(id);
+            if is_second && policy.forbids_second_repetition {
+                return Err(Violation::protocol("the same QoS 2 PUBLISH came three times"));
+            }
             return Ok(Inbound::Duplicate(id));
         }
         let unanswered = self.inbound.len() + usize::from(connection.unacknowledged);
@@ -54,7 +62,7 @@ impl Session {
             && connection.version.is_v5()
             && unanswered >= usize::from(policy.receive_maximum)
         {
-            // [MQTT-3.3.4-9]: a Client must not exceed our Receive Maximum.
+            // [MQTT-3.3.4-7]: a Client must not exceed our Receive Maximum.
             return Err(Violation::new(
                 ReasonCode::ReceiveMaximumExceeded,
                 format!("more than {} QoS 1 and QoS 2 PUBLISH packets unanswered", policy.receive_maximum),
@@ -94,8 +102,12 @@ fn resolve<'a>(
 }
 
 /// A Topic Name that cannot be one: MQTT 5 has a code for it.
-fn invalid_topic(version: Version) -> ReasonCode {
-    if version.is_v5() { ReasonCode::TopicNameInvalid } else { ReasonCode::MalformedPacket }
+fn invalid_topic(version: Version, policy: &PublishPolicy) -> ReasonCode {
+    if version.is_v5() && policy.names_bad_topics {
+        ReasonCode::TopicNameInvalid
+    } else {
+        ReasonCode::MalformedPacket
+    }
 }
 
 fn check_capabilities(publish: &Publish<'_>, policy: &PublishPolicy) -> Result<(), Violation> {

@@ -12,6 +12,9 @@ use crate::{Connection, CopyState, MessageCopy, Outgoing, Session};
 /// Payloads above this are held by reference, smaller ones are copied.
 const SHARED_PAYLOAD_BYTES: usize = 2048;
 
+/// What a Topic Alias can add to a packet: its property, and a byte more for each of two lengths.
+const ALIAS_BYTES: usize = 5;
+
 /// How far ahead of a slow Client the node sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendLimits {
@@ -217,12 +220,17 @@ fn send_publish(
         properties: Properties::from_checked(message.properties),
         payload: message.payload,
     };
-    let limited = connection.maximum_packet_size < u32::MAX;
-    if limited && publish.encoded_len(version) > connection.maximum_packet_size as usize {
-        return Sent::TooLarge;
+    let mut has_room_for_alias = true;
+    if connection.maximum_packet_size < u32::MAX {
+        let (len, maximum) = (publish.encoded_len(version), connection.maximum_packet_size as usize);
+        if len > maximum {
+            return Sent::TooLarge;
+        }
+        has_room_for_alias = len + ALIAS_BYTES <= maximum;
     }
-    if let Some((alias, is_known)) =
-        connection.aliases_out.as_mut().and_then(|aliases| aliases.alias(message.topic))
+    if has_room_for_alias
+        && let Some((alias, is_known)) =
+            connection.aliases_out.as_mut().and_then(|aliases| aliases.alias(message.topic))
     {
         publish.topic_alias = Some(alias);
         publish.topic = if is_known { "" } else { message.topic };

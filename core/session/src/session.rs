@@ -23,6 +23,8 @@ pub struct Session {
     pub will: Option<Box<Will>>,
     /// Session Expiry Interval in seconds; `u32::MAX` is for ever. Zero: it ends with its Network Connection.
     pub expiry: u32,
+    /// It is over but for its Will, whose delay outlasts it.
+    pub is_husk: bool,
     /// The journal knows it.
     pub recorded: bool,
     /// When its Network Connection ended; its expiry and the delay of its Will count from here.
@@ -41,6 +43,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             will: None,
             expiry,
+            is_husk: false,
             recorded: false,
             disconnected: None,
         }
@@ -66,6 +69,10 @@ impl Session {
     /// When it ends by itself, if nobody comes back [MQTT-3.1.2-23].
     pub fn expires_at(&self) -> Option<Time> {
         let since = self.disconnected?;
+        if self.is_husk {
+            let delay = self.will.as_ref().map_or(0, |will| will.delay);
+            return Some(since.after_seconds(u64::from(delay)));
+        }
         (self.expiry != u32::MAX).then(|| since.after_seconds(u64::from(self.expiry)))
     }
 

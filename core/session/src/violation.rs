@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use martlet_packet::{Disconnect, Packet, PropertiesBuf, Property, ReasonCode, Version};
+use martlet_packet::{Disconnect, Packet, ReasonCode, Version};
+
+use crate::encode_explained;
 
 /// A reason to close a Network Connection: the code for MQTT 5, and the words that name the rule and the cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +27,19 @@ impl Violation {
     }
 
     /// The DISCONNECT that says it: MQTT 5 only [MQTT-4.13.1-1].
-    pub fn encode(&self, version: Version, with_text: bool, out: &mut Vec<u8>) {
+    pub fn encode(&self, version: Version, maximum: u32, with_text: bool, out: &mut Vec<u8>) {
         if !version.is_v5() {
             return;
         }
-        let mut properties = PropertiesBuf::default();
-        if with_text && !self.text.is_empty() {
-            properties.push(Property::ReasonString(&self.text));
-        }
-        let properties = properties.as_properties();
-        Packet::Disconnect(Disconnect { reason: self.reason, properties }).encode(version, out);
+        let text = with_text.then_some(&*self.text);
+        let reason = self.reason;
+        encode_explained(
+            version,
+            maximum,
+            text,
+            |properties| Packet::Disconnect(Disconnect { reason, properties }),
+            out,
+        );
     }
 }
 

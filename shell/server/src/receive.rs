@@ -1,8 +1,8 @@
 //! From sockets to shards: reads each ready connection once and steps its home shard through the packets that are whole.
 
 use martlet_net::{Connection, Frames, Phase, Received};
-use martlet_packet::{Error, Packet, ReasonCode, decode};
-use martlet_session::{ConnectionId, Violation};
+use martlet_packet::{Error, Packet, ReasonCode};
+use martlet_session::{ConnectionId, Violation, decode_from_client};
 
 use martlet_broker::Closing;
 
@@ -111,7 +111,7 @@ impl Runner {
         let mut publishes = false;
         loop {
             let packet = match frames.next(maximum) {
-                Ok(Some(frame)) => decode(version, frame),
+                Ok(Some(frame)) => decode_from_client(version, frame),
                 Ok(None) => break,
                 Err(error) => Err(error),
             };
