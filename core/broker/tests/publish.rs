@@ -1,7 +1,11 @@
 //! PUBLISH: the nine rows of the QoS table, retained messages, overlapping Subscriptions, aliases, expiry.
 
-use martlet_packet::{Packet, PropertiesBuf, Property, Publish, Subscribe, SubscriptionOptions, Version};
-use martlet_simulator::{World, connect, puback, pubcomp, publish, publish_qos, pubrec, pubrel, subscribe};
+use martlet_broker::{Dialect, Settings};
+use martlet_packet::{Packet, Property, Publish, Subscribe, SubscriptionOptions, Version};
+use martlet_simulator::{
+    World, block, connect, options, puback, pubcomp, publish, publish_qos, pubrec, pubrel, subscribe,
+    subscribe_with,
+};
 
 /// [MQTT-3.8.4-8]
 #[test]
@@ -136,7 +140,7 @@ fn a_message_that_waited_says_what_is_left_of_its_expiry() {
     assert!(ledger.is_balanced());
 }
 
-/// [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
+/// [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
 #[test]
 fn properties_are_handed_on_unaltered_and_in_order() {
     let mut world = World::new();
@@ -144,19 +148,21 @@ fn properties_are_handed_on_unaltered_and_in_order() {
     world.send(reader, subscribe(1, &[("t", 0)]));
     let writer = world.join(connect("writer"));
     world.hush();
-    let mut properties = PropertiesBuf::default();
-    properties
-        .push(Property::UserProperty("k", "1"))
-        .push(Property::ContentType("text"))
-        .push(Property::UserProperty("k", "2"))
-        .push(Property::CorrelationData(b"\x01"));
+    let properties = block(&[
+        Property::UserProperty("k", "1"),
+        Property::ContentType("text"),
+        Property::PayloadFormatIndicator(true),
+        Property::UserProperty("k", "2"),
+        Property::ResponseTopic("answers"),
+        Property::CorrelationData(b"\x01"),
+    ]);
     let message = Publish { properties: properties.as_properties(), ..Publish::new("t", b"x") };
     world.send(writer, Packet::Publish(message));
-    let heard = world.hears(reader).join("");
-    assert_eq!(
-        heard,
-        "PUBLISH t q0 'x' {UserProperty(\"k\", \"1\"), ContentType(\"text\"), UserProperty(\"k\", \"2\"), CorrelationData([1])}"
+    let expected = concat!(
+        r#"PUBLISH t q0 'x' {UserProperty("k", "1"), ContentType("text"), PayloadFormatIndicator(true), "#,
+        r#"UserProperty("k", "2"), ResponseTopic("answers"), CorrelationData([1])}"#
     );
+    assert_eq!(world.hears(reader), [expected]);
 }
 
 /// [MQTT-3.1.2-24] [MQTT-3.1.2-25]
@@ -175,7 +181,7 @@ fn a_packet_too_large_for_the_client_is_skipped_and_counted_and_the_next_comes()
     assert!(ledger.is_balanced());
 }
 
-/// [MQTT-3.3.4-7]
+/// [MQTT-3.3.4-9]
 #[test]
 fn no_more_is_in_flight_than_the_client_receives_at_once() {
     let mut world = World::new();
@@ -189,4 +195,119 @@ fn no_more_is_in_flight_than_the_client_receives_at_once() {
     assert_eq!(world.hears(reader), ["PUBLISH t q1 #1 'x'", "PUBLISH t q1 #2 'x'"]);
     world.send(reader, puback(2));
     assert_eq!(world.hears(reader), ["PUBLISH t q1 #3 'x'"]);
+}
+
+/// [MQTT-3.3.2-3]
+#[test]
+fn a_subscriber_hears_the_topic_name_its_filter_matches_and_no_other() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader"));
+    world.send(reader, subscribe(1, &[("a/+", 0)]));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    for topic in ["a", "a/b", "a/b/c", "b/a", "A/b", "a/", "/a/b"] {
+        world.send(writer, publish(topic, b"x"));
+    }
+    assert_eq!(world.hears(reader), ["PUBLISH a/b q0 'x'", "PUBLISH a/ q0 'x'"]);
+}
+
+/// [MQTT-3.3.2-5]
+#[test]
+fn a_message_that_expires_before_it_is_sent_never_is() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader").kept(3600).with(&Property::ReceiveMaximum(1)));
+    world.send(reader, subscribe(1, &[("t", 1)]));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    for (id, payload) in [(1, b"a"), (2, b"b")] {
+        let Packet::Publish(message) = publish_qos("t", payload, 1, id) else { unreachable!() };
+        world.send(writer, Packet::Publish(Publish { message_expiry: Some(10), ..message }));
+    }
+    world.pass(10);
+    world.send(reader, puback(1));
+    assert_eq!(world.hears(reader), ["PUBLISH t q1 #1 expiry=10 'a'"]);
+    assert_eq!(world.counters().ledger.expired, 1);
+}
+
+/// [MQTT-3.3.4-6]
+#[test]
+fn a_client_that_sends_a_subscription_identifier_is_sent_away() {
+    let mut world = World::new();
+    let client = world.join(connect("client"));
+    world.hush();
+    world.send(
+        client,
+        Packet::Publish(Publish { subscription_ids: (&[1][..]).into(), ..Publish::new("t", b"x") }),
+    );
+    assert_eq!(world.hears(client), ["DISCONNECT 82", "closed"]);
+}
+
+/// [MQTT-3.3.4-5]
+#[test]
+fn of_several_copies_each_has_the_identifier_of_its_own_subscription() {
+    let mut world = World::with(Settings::new(Dialect::MOSQUITTO));
+    let reader = world.join(connect("reader"));
+    world.send(reader, subscribe_with(1, &[("a/+", options(0))], Some(7)));
+    world.send(reader, subscribe_with(2, &[("a/#", options(0))], Some(8)));
+    world.send(reader, subscribe_with(3, &[("a/b", options(0))], None));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    world.send(writer, publish("a/b", b"x"));
+    let mut heard = world.hears(reader);
+    heard.sort();
+    assert_eq!(heard, ["PUBLISH a/b q0 'x'", "PUBLISH a/b q0 sub=7 'x'", "PUBLISH a/b q0 sub=8 'x'"]);
+}
+
+/// Of its own Message a Client gets what its Subscriptions without No Local ask for. [MQTT-3.8.3-3] [MQTT-3.3.4-2]
+#[test]
+fn no_local_counts_for_its_own_subscription_alone() {
+    let mut world = World::new();
+    let client = world.join(connect("client"));
+    let deaf = SubscriptionOptions { no_local: true, ..options(2) };
+    world.send(client, subscribe_with(1, &[("a/+", deaf)], Some(7)));
+    world.send(client, subscribe_with(2, &[("a/b", options(1))], Some(8)));
+    let other = world.join(connect("other"));
+    world.hush();
+    world.send(client, publish_qos("a/b", b"mine", 2, 1));
+    assert_eq!(world.hears(client), ["PUBREC 1", "PUBLISH a/b q1 #1 sub=8 'mine'"]);
+    world.send(other, publish_qos("a/b", b"theirs", 2, 1));
+    assert_eq!(world.hears(client), ["PUBLISH a/b q2 #2 sub=7 sub=8 'theirs'"]);
+}
+
+/// [MQTT-3.3.1-13]
+#[test]
+fn retain_as_published_hands_the_flag_on() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader"));
+    let kept = SubscriptionOptions { retain_as_published: true, ..options(1) };
+    world.send(reader, subscribe_with(1, &[("t", kept)], None));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    for qos in [0, 1] {
+        let Packet::Publish(message) = publish_qos("t", b"x", qos, 1) else { unreachable!() };
+        world.send(writer, Packet::Publish(Publish { retain: true, ..message.clone() }));
+        world.send(writer, Packet::Publish(message));
+    }
+    assert_eq!(
+        world.hears(reader),
+        ["PUBLISH t q0 retain 'x'", "PUBLISH t q0 'x'", "PUBLISH t q1 #1 retain 'x'", "PUBLISH t q1 #2 'x'"]
+    );
+}
+
+#[test]
+fn a_large_payload_reaches_all_its_receivers_unaltered() {
+    let payload: Vec<u8> = (b'a'..=b'z').cycle().take(100_000).collect();
+    let mut world = World::new();
+    let readers = [0, 1, 2].map(|qos| {
+        let reader = world.join(connect(&format!("reader-{qos}")));
+        world.send(reader, subscribe(1, &[("t", qos)]));
+        reader
+    });
+    let writer = world.join(connect("writer"));
+    world.hush();
+    world.send(writer, publish_qos("t", &payload, 2, 1));
+    let text = String::from_utf8_lossy(&payload);
+    for (reader, head) in readers.into_iter().zip(["q0", "q1 #1", "q2 #1"]) {
+        assert_eq!(world.hears(reader), [format!("PUBLISH t {head} '{text}'")]);
+    }
 }
