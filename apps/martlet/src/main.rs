@@ -4,7 +4,10 @@
 
 mod broker;
 mod mosquitto;
+mod publish;
+mod subscribe;
 
+mod connect_options;
 mod port_owner;
 mod stderr_log;
 
@@ -37,6 +40,10 @@ struct Cli {
 enum Command {
     /// Run the broker.
     Broker(Box<broker::Args>),
+    /// Publish messages.
+    Pub(Box<publish::Args>),
+    /// Subscribe and print what comes.
+    Sub(Box<subscribe::Args>),
     /// Run the broker with Mosquitto's flags and answers.
     #[command(disable_help_flag = true)]
     Mosquitto {
@@ -67,6 +74,8 @@ fn run() -> anyhow::Result<ExitCode> {
     match cli.command {
         None => broker::run(&cli.broker),
         Some(Command::Broker(args)) => broker::run(&args),
+        Some(Command::Pub(args)) => publish::run(*args),
+        Some(Command::Sub(args)) => subscribe::run(*args),
         Some(Command::Mosquitto { args }) => mosquitto::run(&args),
     }
 }
