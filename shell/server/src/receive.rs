@@ -1,7 +1,7 @@
 //! From sockets to shards: reads each ready connection once and steps its home shard through the packets that are whole.
 
 use martlet_net::{Connection, Frames, Phase, Received};
-use martlet_packet::{Error, Frame, Packet, ReasonCode, Version, decode};
+use martlet_packet::{Error, Packet, ReasonCode};
 use martlet_session::{ConnectionId, Violation, decode_from_client};
 
 use martlet_broker::Closing;
@@ -164,17 +164,6 @@ impl Runner {
         list.clear();
         list.append(&mut self.ready);
         self.ready = list;
-    }
-}
-
-/// What only Servers send is refused whatever it says.
-#[inline]
-fn decode_of_client(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, Error> {
-    match frame.packet_type() {
-        Some(packet_type) if !packet_type.is_sent_by_client() => {
-            Err(Error::Protocol { field: packet_type.name(), rule: "is sent by Servers only" })
-        }
-        _ => decode(version, frame),
     }
 }
 
