@@ -17,6 +17,9 @@ pub(crate) use self::failure::{Failure, complain};
 pub(crate) use self::property::{PacketName, PropertyArgs};
 use self::url::Url;
 
+/// No doc comment: its brackets are no links.
+const URL_HELP: &str = "User, password, broker and topic at once: mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC";
+
 /// How to connect.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -27,8 +30,7 @@ pub(crate) struct ConnectArgs {
     /// The broker's port [default: 1883]
     #[arg(short, long)]
     port: Option<u16>,
-    /// User, password, broker and topic at once: mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC
-    #[arg(short = 'L', long)]
+    #[arg(short = 'L', long, help = URL_HELP)]
     url: Option<Url>,
     /// The Client Identifier; without one the broker chooses
     #[arg(short, long, allow_hyphen_values = true)]
