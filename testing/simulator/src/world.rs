@@ -204,12 +204,9 @@ impl World {
     /// One turn of a runner.
     pub fn turn(&mut self) {
         self.complete();
-        self.deliver();
-        self.submit();
+        self.hand_over();
         self.flush();
-        self.read_early();
-        self.deliver();
-        self.submit();
+        self.hand_over();
         self.flush();
     }
 
@@ -311,6 +308,13 @@ impl World {
             }
             Err(error) => shard.refuse(slot, id, error.into(), self.now, &mut self.out),
         }
+    }
+
+    fn hand_over(&mut self) {
+        self.deliver();
+        self.read_early();
+        self.deliver();
+        self.submit();
     }
 
     fn complete(&mut self) {
