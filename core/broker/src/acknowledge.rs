@@ -18,7 +18,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Violation> {
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
-        if let Some(acknowledged) = resident.session.receive_puback(ack) {
+        if let Some(acknowledged) = resident.session.receive_puback(ack)? {
             self.settle(slot, &acknowledged, out);
             self.send_queued(slot, now, out);
         }
@@ -35,7 +35,7 @@ impl Shard {
     ) -> Result<(), Violation> {
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
         let session = &mut resident.session;
-        match session.receive_pubrec(ack) {
+        match session.receive_pubrec(ack)? {
             Received::Release(ordinal) if session.is_persistent() => {
                 self.records.push(Record::Received { session: session.number, slot, ordinal });
                 self.journal(out);
@@ -92,7 +92,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Violation> {
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
-        if let Some(acknowledged) = resident.session.receive_pubcomp(ack) {
+        if let Some(acknowledged) = resident.session.receive_pubcomp(ack)? {
             self.settle(slot, &acknowledged, out);
             self.send_queued(slot, now, out);
         }

@@ -44,17 +44,18 @@ impl Books<'_> {
             session.outbound.enqueue(copy);
             return Enqueued::Queued;
         }
-        match limits.overflow {
-            Overflow::DropNewest => {
-                let ordinal = session.outbound.skip();
-                self.settle(ordinal, Settled::QueueFull);
+        if limits.overflow == Overflow::DropOldest {
+            while session.outbound.is_full(copy.size(), limits)
+                && let Some((oldest, _)) = session.outbound.pop_queued()
+            {
+                self.settle(oldest, Settled::QueueFull);
             }
-            Overflow::DropOldest => {
-                session.outbound.enqueue(copy);
-                if let Some((oldest, _)) = session.outbound.pop_queued() {
-                    self.settle(oldest, Settled::QueueFull);
-                }
-            }
+        }
+        if session.outbound.is_full(copy.size(), limits) {
+            let ordinal = session.outbound.skip();
+            self.settle(ordinal, Settled::QueueFull);
+        } else {
+            session.outbound.enqueue(copy);
         }
         Enqueued::Dropped
     }

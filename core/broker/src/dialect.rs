@@ -41,6 +41,8 @@ pub struct Dialect {
     pub tells_absence: bool,
     /// The second repetition of an unreleased QoS 2 PUBLISH ends the Network Connection.
     pub forbids_second_repetition: bool,
+    /// A Subscription Identifier in a Client's PUBLISH is passed over instead of being a Protocol Error.
+    pub ignores_subscription_ids: bool,
     /// When a Will is published.
     pub wills: Wills,
     /// Bytes a packet may be larger than the Client's Maximum Packet Size: Mosquitto does not count the first one.
@@ -89,6 +91,7 @@ impl Dialect {
         names_bad_topics: true,
         tells_absence: true,
         forbids_second_repetition: false,
+        ignores_subscription_ids: false,
         wills: Wills::Specified,
         packet_size_slack: 0,
         topic_levels_max: 128,
@@ -113,6 +116,7 @@ impl Dialect {
         names_bad_topics: false,
         tells_absence: false,
         forbids_second_repetition: true,
+        ignores_subscription_ids: true,
         wills: Wills::Mosquitto,
         packet_size_slack: 1,
         topic_levels_max: 201,

@@ -66,6 +66,13 @@ pub enum Notice {
         /// The Client Identifier two Clients fight for.
         client_id: Box<str>,
     },
+    /// A Will that may not be published is discarded.
+    WillRefused {
+        /// Whose.
+        client_id: Box<str>,
+        /// By which rule or limit.
+        text: String,
+    },
     /// The first Message a Session loses to a limit since it began.
     FirstDrop {
         /// Whose.

@@ -36,7 +36,7 @@ pub(crate) struct Origin {
 }
 
 /// Topic Names were checked on their way in; here any length is right.
-const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
+pub(crate) const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
 
 impl Shard {
     /// Takes a PUBLISH from a Client.
@@ -73,7 +73,7 @@ impl Shard {
             }
             Err(violation) => return self.excess(slot, publish, violation, out),
         };
-        if let Some((reason, text)) = self.refusal(topic, publish) {
+        if let Some((reason, text)) = self.refusal(topic, publish.retain, publish.payload) {
             self.answer_publish(slot, publish.qos, reason, &text, false, out);
             return Ok(());
         }
@@ -235,7 +235,12 @@ impl Shard {
     }
 
     /// Why a Message is not taken, although its packet is right.
-    fn refusal(&self, topic: TopicName<'_>, publish: &Publish<'_>) -> Option<(ReasonCode, String)> {
+    pub(crate) fn refusal(
+        &self,
+        topic: TopicName<'_>,
+        retain: bool,
+        payload: &[u8],
+    ) -> Option<(ReasonCode, String)> {
         let settings = &self.node.settings;
         if is_reserved(topic.as_str()) {
             return Some((ReasonCode::NotAuthorized, format!("{topic} is the node's own to publish")));
@@ -243,9 +248,9 @@ impl Shard {
         if !settings.rules.is_empty()
             && let Decision::Deny(rule) = settings.rules.publish(topic)
         {
-            return Some((ReasonCode::NotAuthorized, format!("publishing to {rule} is denied to all")));
+            return Some(settings.denial(format!("publishing to {rule} is denied to all")));
         }
-        let is_new = publish.retain && !publish.payload.is_empty();
+        let is_new = retain && !payload.is_empty();
         if is_new
             && self.node.retained.len() >= settings.retained_messages_max
             && !self.node.retained.contains(topic)

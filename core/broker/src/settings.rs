@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_access::Rules;
-use martlet_packet::QoS;
+use martlet_packet::{QoS, ReasonCode};
 use martlet_session::{Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, SendLimits};
 use martlet_topic::Limits;
 
@@ -16,6 +16,8 @@ pub struct Settings {
     pub dialect: Dialect,
     /// What may be published and subscribed to.
     pub rules: Rules,
+    /// A Client that is denied something is told so and by which rule; else it hears 0x80 and no words.
+    pub explains_denials: bool,
     /// Maximum QoS.
     pub maximum_qos: QoS,
     /// Retained messages are supported.
@@ -54,6 +56,7 @@ impl Settings {
         Self {
             dialect,
             rules: Rules::default(),
+            explains_denials: true,
             maximum_qos: QoS::ExactlyOnce,
             retain_available: true,
             retained_messages_max: 1_000_000,
@@ -80,6 +83,15 @@ impl Settings {
         }
     }
 
+    /// How a Client hears that a rule denies what it asked for.
+    pub(crate) fn denial(&self, text: String) -> (ReasonCode, String) {
+        if self.explains_denials {
+            (ReasonCode::NotAuthorized, text)
+        } else {
+            (ReasonCode::UnspecifiedError, String::new())
+        }
+    }
+
     /// What is asked of a PUBLISH.
     pub fn publish_policy(&self) -> PublishPolicy {
         PublishPolicy {
@@ -89,6 +101,7 @@ impl Settings {
             receive_maximum: self.receive_maximum,
             topics: self.topics,
             names_bad_topics: self.dialect.names_bad_topics,
+            ignores_subscription_ids: self.dialect.ignores_subscription_ids,
             forbids_second_repetition: self.dialect.forbids_second_repetition,
         }
     }

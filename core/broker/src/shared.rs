@@ -133,14 +133,13 @@ impl Group {
         Some(member)
     }
 
-    /// The first connected member from a place on, or the member there when none is connected.
-    fn from(&self, start: usize) -> Option<&Member> {
-        let len = self.members.len();
-        if len == 0 {
-            return None;
+    /// The connected member a place falls on, or any member when none is connected.
+    fn from(&self, place: usize) -> Option<&Member> {
+        let connected = || self.members.iter().filter(|member| member.is_online());
+        match connected().count() {
+            0 => self.members.get(place.checked_rem(self.members.len())?),
+            count => connected().nth(place % count),
         }
-        let around = (0..len).map(|step| &self.members[start.wrapping_add(step) % len]);
-        around.into_iter().find(|member| member.is_online()).or_else(|| self.members.get(start % len))
     }
 }
 

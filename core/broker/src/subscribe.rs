@@ -7,19 +7,21 @@ use martlet_packet::{
     Packet, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
 };
 use martlet_record::{Message, Now, Record, ReplayedCopy, SubscribeRecord};
-use martlet_session::{CopyState, Delivery, MessageCopy, Session, Subscription, Violation, encode_explained};
-use martlet_topic::SubscriptionFilter;
+use martlet_session::{
+    Connection, CopyState, Delivery, MessageCopy, Session, Subscription, Violation, encode_explained,
+};
+use martlet_topic::{Error, SubscriptionFilter};
 
 use crate::Shard;
 use crate::outbox::Outbox;
 use crate::routes::Subscriber;
 
-/// What one Topic Filter of a SUBSCRIBE came to.
-struct Granted {
-    reason: ReasonCode,
-    /// The words for a refusal.
-    text: Option<String>,
-    made: Option<SubscribeRecord>,
+/// One Topic Filter of a SUBSCRIBE that is right as such.
+enum Asked {
+    /// It may be subscribed to.
+    Allowed(SubscriptionFilter, SubscriptionOptions),
+    /// It is answered with this code and these words.
+    Refused(ReasonCode, String),
 }
 
 impl Shard {
@@ -31,19 +33,28 @@ impl Shard {
         now: Now,
         out: &mut Outbox,
     ) -> Result<(), Violation> {
-        let mut granted = Vec::with_capacity(subscribe.filters.len());
-        for (filter, options) in &subscribe.filters {
-            granted.push(self.grant(slot, filter, *options, subscribe.subscription_id, now)?);
-        }
-        let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
+        let Some(resident) = self.sessions.get(slot) else { return Ok(()) };
         let is_persistent = resident.session.is_persistent();
-        let Some(connection) = resident.session.connection.as_ref().map(|connection| connection.id) else {
-            return Ok(());
-        };
-        let made: Vec<_> = granted.iter_mut().filter_map(|granted| granted.made.take()).collect();
+        let Some(state) = resident.session.connection.as_deref() else { return Ok(()) };
+        let connection = state.id;
+        // A packet with one bad filter subscribes to nothing, so all are looked at first.
+        let filters = subscribe.filters.iter();
+        let asked: Vec<_> =
+            filters.map(|(filter, options)| self.ask(state, filter, *options)).collect::<Result<_, _>>()?;
+        let (mut reasons, mut made, mut text) = (Vec::with_capacity(asked.len()), Vec::new(), None);
+        for asked in asked {
+            reasons.push(match asked {
+                Asked::Allowed(filter, options) => {
+                    made.extend(self.grant(slot, filter, options, subscribe.subscription_id, now));
+                    options.qos.into()
+                }
+                Asked::Refused(reason, why) => {
+                    text.get_or_insert(why);
+                    reason
+                }
+            });
+        }
         let after = (is_persistent && !made.is_empty()).then(|| self.await_commit(slot, connection, out));
-        let reasons: Vec<_> = granted.iter().map(|granted| granted.reason).collect();
-        let text = granted.into_iter().find_map(|granted| granted.text);
         self.answer_subscribe(slot, subscribe, reasons, text, after, out);
         if is_persistent {
             self.records.extend(made.into_iter().map(Record::Subscribed));
@@ -55,54 +66,54 @@ impl Shard {
         Ok(())
     }
 
-    /// Makes one Subscription, or says why not.
-    fn grant(
-        &mut self,
-        slot: u32,
+    /// May this be subscribed to, and with what options?
+    fn ask(
+        &self,
+        connection: &Connection,
         filter: &str,
         options: SubscriptionOptions,
-        id: Option<u32>,
-        now: Now,
-    ) -> Result<Granted, Violation> {
+    ) -> Result<Asked, Violation> {
         let settings = &self.node.settings;
-        let Some(resident) = self.sessions.get_mut(slot) else {
-            return Ok(refused(ReasonCode::UnspecifiedError, None));
-        };
-        let session = &mut resident.session;
-        let is_v5 = session.connection.as_ref().is_some_and(|connection| connection.version.is_v5());
         let filter = match SubscriptionFilter::parse(filter, &settings.topics) {
             Ok(filter) => filter,
-            Err(error) => return invalid_filter(is_v5, &error, settings.dialect.names_bad_topics),
+            Err(error) => {
+                let has_code = connection.version.is_v5() && settings.dialect.names_bad_topics;
+                return invalid_filter(&error, has_code);
+            }
         };
         if filter.is_shared() && options.no_local {
             // [MQTT-3.8.3-4]
             return Err(Violation::protocol("No Local cannot be set on a Shared Subscription"));
         }
         if let Decision::Deny(rule) = settings.rules.subscribe(&filter.filter) {
-            let text = format!("subscribing to {rule} is denied to all");
-            return Ok(refused(ReasonCode::NotAuthorized, Some(text)));
+            let (reason, text) = settings.denial(format!("subscribing to {rule} is denied to all"));
+            return Ok(Asked::Refused(reason, text));
         }
-        let qos = options.qos.min(settings.maximum_qos);
-        let is_bridge = session.connection.as_ref().is_some_and(|connection| connection.is_bridge);
         let options = SubscriptionOptions {
-            qos,
-            no_local: options.no_local || is_bridge,
-            retain_as_published: options.retain_as_published || is_bridge,
+            qos: options.qos.min(settings.maximum_qos),
+            no_local: options.no_local || connection.is_bridge,
+            retain_as_published: options.retain_as_published || connection.is_bridge,
             ..options
         };
+        Ok(Asked::Allowed(filter, options))
+    }
+
+    /// Makes one Subscription: its route is there before its retained messages are looked for.
+    fn grant(
+        &mut self,
+        slot: u32,
+        filter: SubscriptionFilter,
+        options: SubscriptionOptions,
+        id: Option<u32>,
+        now: Now,
+    ) -> Option<SubscribeRecord> {
+        let session = &mut self.sessions.get_mut(slot)?.session;
         let is_new = session.subscriptions.insert(filter.clone(), Subscription { options, id }).is_none();
         let subscriber = subscriber(session, slot, self.id, options, id);
         self.node.routes.insert(&filter, subscriber);
         let replayed = self.retained_for(&filter, options, is_new, now);
-        let made = SubscribeRecord {
-            session: subscriber.session,
-            slot,
-            filter,
-            options,
-            subscription_id: id,
-            replayed,
-        };
-        Ok(Granted { reason: qos.into(), text: None, made: Some(made) })
+        let session = subscriber.session;
+        Some(SubscribeRecord { session, slot, filter, options, subscription_id: id, replayed })
     }
 
     /// The retained messages a Subscription brings [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a Shared
@@ -199,11 +210,13 @@ impl Shard {
         let Some(connection) = session.connection.as_ref().map(|connection| connection.id) else {
             return Ok(());
         };
-        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        let filters = unsubscribe.filters.iter().map(|filter| SubscriptionFilter::parse(filter, &limits));
+        let filters: Vec<_> = filters
+            .collect::<Result<_, _>>()
+            .map_err(|error| Violation::new(ReasonCode::MalformedPacket, error.to_string()))?;
+        let mut reasons = Vec::with_capacity(filters.len());
         let mut removed = false;
-        for filter in &unsubscribe.filters {
-            let filter = SubscriptionFilter::parse(filter, &limits)
-                .map_err(|error| Violation::new(ReasonCode::MalformedPacket, error.to_string()))?;
+        for filter in filters {
             if session.subscriptions.remove(&filter).is_none() {
                 reasons.push(ReasonCode::NoSubscriptionExisted);
                 continue;
@@ -279,15 +292,13 @@ pub(crate) fn subscriber(
     }
 }
 
-fn refused(reason: ReasonCode, text: Option<String>) -> Granted {
-    Granted { reason, text, made: None }
-}
-
 /// A filter that cannot be one: MQTT 5 has a code for it; where it has not, or the dialect will not use it, the packet is
-/// malformed.
-fn invalid_filter(is_v5: bool, error: &martlet_topic::Error, refuses: bool) -> Result<Granted, Violation> {
-    if is_v5 && refuses {
-        return Ok(refused(ReasonCode::TopicFilterInvalid, Some(error.to_string())));
+/// wrong as a whole.
+fn invalid_filter(error: &Error, has_code: bool) -> Result<Asked, Violation> {
+    if has_code {
+        return Ok(Asked::Refused(ReasonCode::TopicFilterInvalid, error.to_string()));
     }
-    Err(Violation::new(ReasonCode::MalformedPacket, error.to_string()))
+    let is_shared = matches!(error, Error::BadShareName | Error::SharedWithoutFilter);
+    let reason = if is_shared { ReasonCode::ProtocolError } else { ReasonCode::MalformedPacket };
+    Err(Violation::new(reason, error.to_string()))
 }

@@ -62,7 +62,7 @@ impl<'a> Unsubscribe<'a> {
 mod tests {
     use super::*;
     use crate::Packet;
-    use crate::ReasonCode::{MalformedPacket, ProtocolError};
+    use crate::ReasonCode::MalformedPacket;
     use crate::written::{VERSIONS, is, refused};
 
     /// Figure 3-30.

@@ -3,7 +3,7 @@
 use martlet_packet::{Ack, PacketId, QoS};
 use martlet_record::{Ordinal, Settled};
 
-use crate::{CopyState, MessageCopy, Session};
+use crate::{CopyState, MessageCopy, Session, Violation};
 
 /// A copy that an acknowledgement finished.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,23 +30,23 @@ pub enum Received {
 }
 
 impl Session {
-    /// PUBACK finishes a QoS 1 copy [MQTT-4.3.2-3]; `None` when there is none in flight with this identifier.
-    pub fn receive_puback(&mut self, ack: &Ack<'_>) -> Option<Acknowledged> {
-        let (ordinal, copy) = self.outbound.find(ack.packet_id)?;
+    /// PUBACK finishes a QoS 1 copy [MQTT-4.3.2-3]; `None` when none is in flight with this identifier.
+    pub fn receive_puback(&mut self, ack: &Ack<'_>) -> Result<Option<Acknowledged>, Violation> {
+        let Some((ordinal, copy)) = self.outbound.find(ack.packet_id) else { return Ok(None) };
         if copy.qos != QoS::AtLeastOnce {
-            return None;
+            return Err(out_of_step("PUBACK", "a QoS 2 PUBLISH"));
         }
-        self.finish(ordinal, how(ack))
+        Ok(self.finish(ordinal, how(ack)))
     }
 
     /// PUBREC: from here the copy is never sent again [MQTT-4.3.3-7]. A persistent Session's PUBREL waits for the commit.
-    pub fn receive_pubrec(&mut self, ack: &Ack<'_>) -> Received {
+    pub fn receive_pubrec(&mut self, ack: &Ack<'_>) -> Result<Received, Violation> {
         let next = if self.is_persistent() { CopyState::Received } else { CopyState::Released };
-        let Some((ordinal, copy)) = self.outbound.find(ack.packet_id) else { return Received::Unknown };
+        let Some((ordinal, copy)) = self.outbound.find(ack.packet_id) else { return Ok(Received::Unknown) };
         if copy.qos != QoS::ExactlyOnce {
-            return Received::Unknown;
+            return Err(out_of_step("PUBREC", "a QoS 1 PUBLISH"));
         }
-        match copy.state {
+        Ok(match copy.state {
             CopyState::Received | CopyState::Released => Received::Again(copy.state),
             _ if ack.reason.is_error() => {
                 self.finish(ordinal, Settled::Refused).map_or(Received::Unknown, Received::Refused)
@@ -55,16 +55,16 @@ impl Session {
                 self.outbound.received(ordinal, next);
                 Received::Release(ordinal)
             }
-        }
+        })
     }
 
-    /// PUBCOMP finishes a QoS 2 copy; `None` when there is none released with this identifier.
-    pub fn receive_pubcomp(&mut self, ack: &Ack<'_>) -> Option<Acknowledged> {
-        let (ordinal, copy) = self.outbound.find(ack.packet_id)?;
+    /// PUBCOMP finishes a QoS 2 copy; `None` when none is in flight with this identifier.
+    pub fn receive_pubcomp(&mut self, ack: &Ack<'_>) -> Result<Option<Acknowledged>, Violation> {
+        let Some((ordinal, copy)) = self.outbound.find(ack.packet_id) else { return Ok(None) };
         if copy.state != CopyState::Released {
-            return None;
+            return Err(out_of_step("PUBCOMP", "a PUBLISH"));
         }
-        self.finish(ordinal, how(ack))
+        Ok(self.finish(ordinal, how(ack)))
     }
 
     /// PUBREL clears the mark [MQTT-4.3.3-11]; false when there was none.
@@ -80,4 +80,9 @@ impl Session {
 
 fn how(ack: &Ack<'_>) -> Settled {
     if ack.reason.is_error() { Settled::Refused } else { Settled::Delivered }
+}
+
+/// An acknowledgement that does not belong to this step of the flow of its identifier (§4.3).
+fn out_of_step(answer: &str, answered: &str) -> Violation {
+    Violation::protocol(format!("{answer} is no answer to {answered}"))
 }

@@ -37,19 +37,30 @@ pub enum Overflow {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outbound {
     /// Sent at least once, ascending ordinals.
-    in_flight: VecDeque<(Ordinal, MessageCopy)>,
+    in_flight: VecDeque<Flight>,
     /// Never sent, ascending ordinals.
     queued: VecDeque<(Ordinal, MessageCopy)>,
     /// The ordinal of the next copy.
     next: Ordinal,
-    /// How many of `in_flight` this Network Connection has seen; those behind wait to be sent again.
+    /// Where the next one lies that must be sent again to a new Network Connection.
     current: usize,
-    /// How many of those are not finished.
+    /// A new Network Connection has not got the PUBRELs yet that an earlier one left unanswered.
+    owes_releases: bool,
+    /// How many of `in_flight` this Network Connection has seen and not finished.
     open: usize,
     /// How many of `in_flight` are not finished, seen or not.
     unfinished: usize,
     /// Bytes of all copies.
     bytes: usize,
+}
+
+/// A copy that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Flight {
+    ordinal: Ordinal,
+    /// This Network Connection has seen it.
+    seen: bool,
+    copy: MessageCopy,
 }
 
 impl Outbound {
@@ -88,7 +99,7 @@ impl Outbound {
     /// The identifiers of that many copies are still in use that the next cannot have one.
     pub fn is_wrapped(&self) -> bool {
         let next = self.queued.front().map_or(self.next, |(ordinal, _)| *ordinal);
-        self.in_flight.front().is_some_and(|(oldest, _)| next.0 - oldest.0 >= PACKET_IDS)
+        self.in_flight.front().is_some_and(|oldest| next.0 - oldest.ordinal.0 >= PACKET_IDS)
     }
 
     /// Moves the first queued copy into flight, as sent.
@@ -96,11 +107,11 @@ impl Outbound {
         let (ordinal, mut copy) = self.pop_queued()?;
         self.bytes += copy.size();
         copy.state = CopyState::Sent;
-        self.in_flight.push_back((ordinal, copy));
+        self.in_flight.push_back(Flight { ordinal, seen: true, copy });
         self.current = self.in_flight.len();
         self.open += 1;
         self.unfinished += 1;
-        self.in_flight.back_mut().map(|(ordinal, copy)| (*ordinal, copy))
+        self.in_flight.back_mut().map(|flight| (flight.ordinal, &mut flight.copy))
     }
 
     /// Moves all queued copies up to this one into flight: they were sent before it.
@@ -112,22 +123,41 @@ impl Outbound {
 
     /// The next copy in flight that a new Network Connection has not seen.
     pub fn next_unseen(&mut self) -> Option<(Ordinal, &mut MessageCopy)> {
-        let (ordinal, copy) = self.in_flight.get_mut(self.current)?;
-        Some((*ordinal, copy))
+        while self.in_flight.get(self.current).is_some_and(|flight| flight.seen) {
+            self.current += 1;
+        }
+        let flight = self.in_flight.get_mut(self.current)?;
+        Some((flight.ordinal, &mut flight.copy))
     }
 
     /// It has seen it now.
     pub fn seen(&mut self) {
-        if let Some((_, copy)) = self.in_flight.get(self.current) {
-            self.open += usize::from(copy.state != CopyState::Finished);
+        if let Some(flight) = self.in_flight.get_mut(self.current) {
+            flight.seen = true;
+            self.open += usize::from(flight.copy.state != CopyState::Finished);
             self.current += 1;
+        }
+    }
+
+    /// Calls `send` for each copy whose PUBREL a new Network Connection has not got: those need no room.
+    pub fn release_unseen(&mut self, mut send: impl FnMut(PacketId)) {
+        if !std::mem::take(&mut self.owes_releases) {
+            return;
+        }
+        let released = |flight: &&mut Flight| flight.copy.state == CopyState::Released && !flight.seen;
+        for flight in self.in_flight.iter_mut().filter(released) {
+            flight.seen = true;
+            self.open += 1;
+            send(packet_id(flight.ordinal));
         }
     }
 
     /// A new Network Connection has seen nothing yet.
     pub fn restart(&mut self) {
+        self.in_flight.iter_mut().for_each(|flight| flight.seen = false);
         self.current = 0;
         self.open = 0;
+        self.owes_releases = true;
     }
 
     /// Copies this Network Connection has seen and not finished.
@@ -138,31 +168,31 @@ impl Outbound {
     /// The copy in flight on this Network Connection with this identifier.
     pub fn find(&mut self, id: PacketId) -> Option<(Ordinal, &mut MessageCopy)> {
         let place = self.place_of(id)?;
-        let (ordinal, copy) = &mut self.in_flight[place];
-        (copy.state != CopyState::Finished).then_some((*ordinal, copy))
+        let Flight { ordinal, seen, copy } = &mut self.in_flight[place];
+        (*seen && copy.state != CopyState::Finished).then_some((*ordinal, copy))
     }
 
     /// The identifier of a copy in flight, if this Network Connection has seen it.
     pub fn seen_id(&self, ordinal: Ordinal) -> Option<PacketId> {
-        let place = self.in_flight.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
-        (place < self.current).then(|| packet_id(ordinal))
+        let place = self.place_at(ordinal)?;
+        self.in_flight[place].seen.then(|| packet_id(ordinal))
     }
 
     /// The copy in flight with this ordinal.
     pub fn find_ordinal(&mut self, ordinal: Ordinal) -> Option<&mut MessageCopy> {
-        let place = self.in_flight.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
-        Some(&mut self.in_flight[place].1)
+        let place = self.place_at(ordinal)?;
+        Some(&mut self.in_flight[place].copy)
     }
 
     /// Finishes a copy in flight and gives it back.
     pub fn finish(&mut self, ordinal: Ordinal) -> Option<MessageCopy> {
-        let place = self.in_flight.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
-        let copy = &mut self.in_flight[place].1;
+        let place = self.place_at(ordinal)?;
+        let Flight { seen, copy, .. } = &mut self.in_flight[place];
         if copy.state == CopyState::Finished {
             return None;
         }
         self.bytes -= copy.size();
-        self.open -= usize::from(place < self.current);
+        self.open -= usize::from(*seen);
         self.unfinished -= 1;
         let ghost = MessageCopy {
             state: CopyState::Finished,
@@ -172,8 +202,7 @@ impl Outbound {
             ..*copy
         };
         let finished = std::mem::replace(copy, ghost);
-        while self.in_flight.front().is_some_and(|(_, copy)| copy.state == CopyState::Finished) {
-            self.in_flight.pop_front();
+        while self.in_flight.pop_front_if(|first| first.copy.state == CopyState::Finished).is_some() {
             self.current = self.current.saturating_sub(1);
         }
         Some(finished)
@@ -199,8 +228,9 @@ impl Outbound {
 
     /// All unfinished copies, in order, with their ordinals.
     pub fn unfinished(&self) -> impl Iterator<Item = (Ordinal, &MessageCopy)> {
-        let all = self.in_flight.iter().chain(&self.queued).map(|(ordinal, copy)| (*ordinal, copy));
-        all.filter(|(_, copy)| copy.state != CopyState::Finished)
+        let in_flight = self.in_flight.iter().map(|flight| (flight.ordinal, &flight.copy));
+        let queued = self.queued.iter().map(|(ordinal, copy)| (*ordinal, copy));
+        in_flight.chain(queued).filter(|(_, copy)| copy.state != CopyState::Finished)
     }
 
     /// Copies that wait unsent.
@@ -228,18 +258,19 @@ impl Outbound {
         self.next
     }
 
-    /// Where the copy with this identifier lies among those this Network Connection has seen.
+    /// Where the copy with this identifier lies.
     fn place_of(&self, id: PacketId) -> Option<usize> {
-        let (oldest, _) = self.in_flight.front()?;
-        let ahead = (u64::from(id.get()) - 1 + PACKET_IDS - oldest.0 % PACKET_IDS) % PACKET_IDS;
-        let wanted = Ordinal(oldest.0 + ahead);
+        let oldest = self.in_flight.front()?.ordinal.0;
+        let ahead = (u64::from(id.get()) - 1 + PACKET_IDS - oldest % PACKET_IDS) % PACKET_IDS;
+        let wanted = Ordinal(oldest + ahead);
         // Mostly nothing was dropped in between, and the distance is the place.
         let guess = usize::try_from(ahead).ok()?;
-        let place = match self.in_flight.get(guess) {
-            Some((ordinal, _)) if *ordinal == wanted => guess,
-            _ => self.in_flight.binary_search_by_key(&wanted, |(ordinal, _)| *ordinal).ok()?,
-        };
-        (place < self.current).then_some(place)
+        let is_there = self.in_flight.get(guess).is_some_and(|flight| flight.ordinal == wanted);
+        if is_there { Some(guess) } else { self.place_at(wanted) }
+    }
+
+    fn place_at(&self, ordinal: Ordinal) -> Option<usize> {
+        self.in_flight.binary_search_by_key(&ordinal, |flight| flight.ordinal).ok()
     }
 }
 

@@ -20,6 +20,8 @@ pub struct PublishPolicy {
     pub topics: Limits,
     /// MQTT 5 Clients are told of a bad Topic Name by its own code.
     pub names_bad_topics: bool,
+    /// A Subscription Identifier is passed over instead of being a Protocol Error.
+    pub ignores_subscription_ids: bool,
     /// The second repetition of an unreleased QoS 2 PUBLISH is a Protocol Error.
     pub forbids_second_repetition: bool,
 }
@@ -79,7 +81,8 @@ fn resolve<'a>(
     space: &'a mut String,
     policy: &PublishPolicy,
 ) -> Result<&'a str, Violation> {
-    if !publish.subscription_ids.is_empty() {
+    let has_ids = !publish.subscription_ids.is_empty();
+    if has_ids && (publish.subscription_ids.len() > 1 || !policy.ignores_subscription_ids) {
         // [MQTT-3.3.4-6]
         return Err(Violation::protocol("a Client must not send a Subscription Identifier in PUBLISH"));
     }

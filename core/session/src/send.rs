@@ -108,6 +108,9 @@ impl Session {
             let open = self.outbound.open();
             let Some((ordinal, copy)) = self.outbound.next_unseen() else { return count };
             if outgoing.len() >= limits.ahead_bytes || (copy.state == CopyState::Sent && open >= window) {
+                // A PUBREL needs no room, so those behind do not wait for it [MQTT-3.3.4-10].
+                let version = connection.version;
+                self.outbound.release_unseen(|id| send_pubrel(version, id, outgoing));
                 return count;
             }
             count += u64::from(copy.state == CopyState::Sent);
@@ -168,7 +171,7 @@ impl Session {
 }
 
 /// PUBREL to a Client [MQTT-4.3.3-5].
-pub(crate) fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
+fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
     let pubrel = Ack { packet_id: id, reason: ReasonCode::Success, properties: Properties::default() };
     Packet::PubRel(pubrel).encode(version, outgoing.buffer());
 }

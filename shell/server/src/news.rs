@@ -47,6 +47,9 @@ impl Runner {
                     tracing::info!("Client {client_id} disconnected: {}.", why.text);
                 }
                 Notice::TakenOver { client_id } => self.news.take_over(client_id, self.now.time),
+                Notice::WillRefused { client_id, text } => {
+                    tracing::warn!("The Will of client {client_id} was not published: {text}.");
+                }
                 Notice::FirstDrop { client_id, text } => {
                     tracing::warn!("Client {client_id} lost a message: {text}.");
                 }
