@@ -90,6 +90,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILTER", value_parser = parse_filter, help_heading = "Rules")]
     deny_publish: Vec<TopicFilter>,
 
+    /// Do not tell clients which rule denies what they ask for: they hear 0x80 instead of 0x87, and no words.
+    #[arg(long, help_heading = "Rules")]
+    conceal_denials: bool,
+
     /// Which member of a shared subscription ($share/GROUP/FILTER) gets a message.
     #[arg(long, value_enum, default_value_t = Strategy::RoundRobin, help_heading = "Behaviour")]
     shared_strategy: Strategy,
@@ -239,6 +243,7 @@ impl Args {
         let settings = &mut config.settings;
         settings.rules.deny_subscribe.clone_from(&self.deny_subscribe);
         settings.rules.deny_publish.clone_from(&self.deny_publish);
+        settings.explains_denials = !self.conceal_denials;
         settings.shared_strategy = self.shared_strategy.into();
         settings.taking_is_life = self.taking_is_life;
         config
