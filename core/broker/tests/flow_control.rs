@@ -70,6 +70,18 @@ fn at_the_limit_everything_but_a_publish_with_an_identifier_goes_on() {
     assert_eq!(world.hears(reader), expected);
 }
 
+/// [MQTT-3.3.4-10]
+#[test]
+fn a_pubrel_does_not_wait_for_room() {
+    let (mut world, reader, _) = world_with_backlog(3, 2, 3);
+    world.send(reader, pubrec(3));
+    world.cut(reader);
+    let back = world.join(connect("reader").kept(3600).with(&Property::ReceiveMaximum(1)));
+    let mut heard = world.hears(back);
+    heard.sort();
+    assert_eq!(heard, ["CONNACK 00 present", "PUBLISH t q2 #1 dup 'x'", "PUBREL 3"]);
+}
+
 /// [MQTT-4.9.0-1]
 #[test]
 fn the_quota_begins_anew_with_every_network_connection() {

@@ -70,6 +70,19 @@ fn bytes_are_a_limit_of_their_own() {
     }
 }
 
+/// As many old ones go as it takes.
+#[test]
+fn a_large_message_takes_the_place_of_several_small_ones() {
+    let mut world = limited(usize::MAX, 20_000, Overflow::DropOldest);
+    let writer = absent_reader(&mut world);
+    for _ in 0..10 {
+        world.send(writer, publish_qos("t", &[b'a'; 1_000], 1, 1));
+    }
+    world.send(writer, publish_qos("t", &[b'b'; 15_000], 1, 1));
+    let bytes: usize = found(&mut world).iter().map(String::len).sum();
+    assert!((15_000..=20_000).contains(&bytes), "{bytes} bytes waited");
+}
+
 /// The limit is on what waits: what a Client takes as it comes is never dropped.
 #[test]
 fn a_client_that_reads_loses_nothing_to_a_small_limit() {

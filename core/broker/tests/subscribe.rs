@@ -54,6 +54,22 @@ fn mqtt_3_1_1_has_one_code_for_every_failure() {
     assert_eq!(world.hears_bytes(client), [0x90, 5, 0, 1, 2, 0x80, 0]);
 }
 
+/// A filter that cannot be one is malformed where there is no code for it, and then nothing of the packet counts.
+#[test]
+fn a_malformed_subscribe_subscribes_to_nothing() {
+    let mut world = World::new();
+    let connecting = || connect("reader").version(Version::V3_1_1).resuming();
+    let reader = world.join(connecting());
+    world.hush();
+    world.send(reader, subscribe(1, &[("a", 1), ("b/#/c", 1)]));
+    assert_eq!(world.hears(reader), ["closed"]);
+    let writer = world.join(connect("writer"));
+    world.send(writer, publish_qos("a", b"x", 1, 1));
+    let back = world.join(connecting());
+    world.send(writer, publish_qos("a", b"x", 1, 2));
+    assert_eq!(world.hears(back), ["CONNACK 00 present"]);
+}
+
 /// [MQTT-3.8.3-4]
 #[test]
 fn no_local_on_a_shared_subscription_is_a_protocol_error() {

@@ -1,11 +1,13 @@
 //! The Will Message: kept with the Session, published when its time comes, discarded by all that discards it.
 
+use martlet_access::Rules;
 use martlet_broker::{Dialect, Settings};
 use martlet_packet::{Property, QoS, ReasonCode, Version};
 use martlet_record::MemoryJournal;
 use martlet_simulator::{
     Client, Connecting, World, connect, disconnect, options, publish_qos, subscribe, subscribe_with,
 };
+use martlet_topic::{Limits, TopicFilter};
 
 /// A world with a reader of "will" that was heard out.
 fn world_with_reader() -> (World, Client) {
@@ -211,6 +213,20 @@ fn no_local_keeps_it_from_the_session_it_was_of() {
         let back = world.join(connect("mortal").kept(100));
         assert_eq!(world.hears(back).len(), 1 + heard);
     }
+}
+
+/// A Will is a Message like any other: what its Client may not publish it may not leave behind either.
+#[test]
+fn a_will_under_a_denied_topic_is_not_published() {
+    let deny_publish = vec![TopicFilter::parse("will", &Limits::default()).expect("a filter")];
+    let rules = Rules { deny_publish, ..Rules::default() };
+    let mut world = World::with(Settings { rules, ..Settings::new(Dialect::NATIVE) });
+    let reader = world.join(connect("reader"));
+    world.send(reader, subscribe(1, &[("will", 0)]));
+    world.hush();
+    let mortal = world.join(connect("mortal").will("will", b"gone", QoS::AtMostOnce, false, 0));
+    world.cut(mortal);
+    assert!(world.hears(reader).is_empty());
 }
 
 /// It reaches a kept Session like any Message: through the journal, in order behind what was published before.
