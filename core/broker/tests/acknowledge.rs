@@ -175,17 +175,19 @@ fn an_identifier_nobody_knows_is_answered_and_told() {
     assert_eq!(world.hears(older), ["PUBREL 9", "PUBCOMP 9", "PUBREL 9"]);
 }
 
-/// An acknowledgement of another kind ends nothing.
+/// §4.3: an acknowledgement of another step, or of another QoS, ends the Network Connection and no delivery.
 #[test]
-fn a_qos_2_message_is_not_ended_by_puback_nor_a_qos_1_message_by_pubrec() {
-    let mut world = World::new();
-    let [reader, writer] = reader_and_writer(&mut world, 2);
-    world.send(writer, publish_qos("t", b"x", 2, 1));
-    world.send(writer, publish_qos("t", b"x", 1, 2));
-    for packet in [puback(1), pubcomp(1), pubcomp(2)] {
-        world.send(reader, packet);
+fn an_acknowledgement_that_is_no_answer_is_a_protocol_error() {
+    for (qos, wrong) in [(1, pubrec(1)), (1, pubcomp(1)), (2, puback(1)), (2, pubcomp(1))] {
+        let mut world = World::new();
+        let [reader, writer] = reader_and_writer(&mut world, 2);
+        world.send(writer, publish_qos("t", b"x", qos, 1));
+        world.hush();
+        world.send(reader, wrong);
+        assert_eq!(world.hears(reader), ["DISCONNECT 82", "closed"]);
+        let back = world.join(connect("reader").kept(3600));
+        assert_eq!(world.hears(back), ["CONNACK 00 present".into(), format!("PUBLISH t q{qos} #1 dup 'x'")]);
     }
-    assert_eq!(world.counters().ledger.in_flight, 2);
 }
 
 /// [MQTT-3.3.1-1] [MQTT-4.3.2-3] [MQTT-4.3.3-3] [MQTT-4.4.0-1]

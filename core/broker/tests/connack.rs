@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use martlet_access::Rules;
 use martlet_broker::{Dialect, Settings};
 use martlet_packet::{Packet, Property, Publish, Version};
-use martlet_simulator::{World, connect, ping};
+use martlet_simulator::{World, block, connect, ping, publish_qos, subscribe};
+use martlet_topic::{Limits, TopicFilter};
 
 const LIMITS: &str = "TopicAliasMaximum(64), MaximumPacketSize(16777216), ReceiveMaximum(1024)";
 
@@ -130,6 +132,31 @@ fn mqtt_3_cannot_be_told_a_keep_alive_and_keeps_its_own() {
     assert_eq!(world.hears(client), ["CONNACK 00"]);
     world.pass_millis(1);
     assert_eq!(world.hears(client), ["closed"]);
+}
+
+/// [MQTT-3.1.2-29]
+#[test]
+fn a_client_that_wants_no_problem_information_gets_it_where_it_must_be_given_alone() {
+    for (wants, told) in [(true, true), (false, false)] {
+        let deny = || vec![TopicFilter::parse("secret", &Limits::default()).expect("a filter")];
+        let rules = Rules { deny_subscribe: deny(), deny_publish: deny() };
+        let mut world = World::with(Settings { rules, ..Settings::new(Dialect::NATIVE) });
+        let client = world.join(connect("client").with(&Property::RequestProblemInformation(wants)));
+        world.hush();
+        world.send(client, publish_qos("secret", b"x", 1, 1));
+        world.send(client, publish_qos("secret", b"x", 2, 2));
+        world.send(client, subscribe(3, &[("secret", 0)]));
+        for line in world.hears_in_full(client) {
+            assert_eq!(line.contains("ReasonString"), told, "{line}");
+        }
+        let properties = block(&[Property::UserProperty("k", "v")]);
+        let message = Publish { properties: properties.as_properties(), ..Publish::new("t", b"x") };
+        world.send(client, subscribe(4, &[("t", 0)]));
+        world.send(client, Packet::Publish(message));
+        assert_eq!(world.hears(client)[1], "PUBLISH t q0 'x' {UserProperty(\"k\", \"v\")}");
+        world.connect_again(client, connect("client"));
+        assert!(world.hears_in_full(client)[0].contains("ReasonString"), "DISCONNECT always says why");
+    }
 }
 
 /// §3.1.2.11.6: whether there is Response Information is the node's affair; this one has none.

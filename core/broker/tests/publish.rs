@@ -3,7 +3,7 @@
 use martlet_broker::{Dialect, Settings};
 use martlet_packet::{Packet, Property, Publish, Subscribe, SubscriptionOptions, Version};
 use martlet_simulator::{
-    World, block, connect, options, puback, pubcomp, publish, publish_qos, pubrec, pubrel, subscribe,
+    World, block, connect, options, puback, pubcomp, publish, publish_qos, pubrec, pubrel, retain, subscribe,
     subscribe_with,
 };
 
@@ -310,4 +310,32 @@ fn a_large_payload_reaches_all_its_receivers_unaltered() {
     for (reader, head) in readers.into_iter().zip(["q0", "q1 #1", "q2 #1"]) {
         assert_eq!(world.hears(reader), [format!("PUBLISH t {head} '{text}'")]);
     }
+}
+
+/// Topics of the node's own, and those that would be taken for a Shared Subscription, are not for Clients to publish.
+#[test]
+fn the_nodes_own_topics_are_refused() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader"));
+    world.send(reader, subscribe(1, &[("$SYS/#", 0), ("$other/#", 0)]));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    world.send(writer, publish_qos("$SYS/broker/version", b"mine", 1, 1));
+    world.send(writer, publish_qos("$share/g/t", b"x", 1, 2));
+    world.send(writer, publish_qos("$other/t", b"x", 1, 3));
+    assert_eq!(world.hears(writer), ["PUBACK 1 87", "PUBACK 2 87", "PUBACK 3"]);
+    assert_eq!(world.hears(reader), ["PUBLISH $other/t q0 'x'"]);
+}
+
+/// What a bridge publishes does not come back to it, and it is told what was retained.
+#[test]
+fn a_bridge_of_mqtt_3_has_no_local_and_retain_as_published() {
+    let mut world = World::new();
+    let bridge = world.join(connect("bridge").version(Version::V3_1_1).as_bridge());
+    world.send(bridge, subscribe(1, &[("t", 0)]));
+    let other = world.join(connect("other"));
+    world.hush();
+    world.send(bridge, publish("t", b"mine"));
+    world.send(other, retain("t", b"kept"));
+    assert_eq!(world.hears(bridge), ["PUBLISH t q0 retain 'kept'"]);
 }

@@ -16,6 +16,7 @@ pub struct Connecting {
     pub clean_start: bool,
     /// Keep Alive in seconds.
     pub keep_alive: u16,
+    is_bridge: bool,
     properties: Vec<u8>,
     will: Option<Willing>,
 }
@@ -39,6 +40,7 @@ pub fn connect(client_id: &str) -> Connecting {
         client_id: client_id.into(),
         clean_start: true,
         keep_alive: 60,
+        is_bridge: false,
         properties: Vec::new(),
         will: None,
     }
@@ -69,6 +71,13 @@ impl Connecting {
     #[must_use]
     pub fn keep_alive(mut self, seconds: u16) -> Self {
         self.keep_alive = seconds;
+        self
+    }
+
+    /// Saying that it is a bridge.
+    #[must_use]
+    pub fn as_bridge(mut self) -> Self {
+        self.is_bridge = true;
         self
     }
 
@@ -117,7 +126,7 @@ impl Connecting {
         });
         let connect = Connect {
             version: self.version,
-            bridge: false,
+            bridge: self.is_bridge,
             clean_start: self.clean_start,
             keep_alive: self.keep_alive,
             client_id: &self.client_id,
