@@ -102,7 +102,7 @@ impl Shard {
         }
         connection.maximum_packet_size = connection.maximum_packet_size.saturating_add(slack);
         session.connection = Some(Box::new(connection));
-        session.outbound.restart();
+        session.restart();
         session.disconnected = None;
         session.will.clone_from(&request.will);
         session.expiry = terms.expiry;

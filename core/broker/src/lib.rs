@@ -14,6 +14,7 @@ mod deliver;
 mod disconnect;
 mod publish;
 mod recovery;
+mod replay;
 mod subscribe;
 mod will;
 

@@ -16,7 +16,8 @@ use martlet_topic::{Limits, TopicName};
 
 use crate::outbox::Outbox;
 use crate::publish::recorded_copy;
-use crate::subscribe::{replayed_copy, subscriber};
+use crate::replay::replayed_copy;
+use crate::subscribe::subscriber;
 use crate::{Node, Shard};
 
 /// Shards in the making.

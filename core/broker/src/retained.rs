@@ -48,6 +48,11 @@ impl Retained {
         self.stripe(topic).read().get(topic).is_some()
     }
 
+    /// Is this still the version that is kept?
+    pub fn is_current(&self, topic: TopicName<'_>, version: u64) -> bool {
+        self.stripe(topic).read().get(topic).is_some_and(|kept| kept.version == version)
+    }
+
     /// Replaces the retained message of a Topic Name [MQTT-3.3.1-5]; an empty payload deletes it [MQTT-3.3.1-6].
     /// Returns the version of the change and what is kept now.
     pub fn replace(&self, topic: TopicName<'_>, message: &MessageRef<'_>) -> (u64, Option<Arc<Message>>) {

@@ -135,6 +135,7 @@ impl Shard {
     /// The sockets of `connection` took all bytes: what was held back may follow.
     pub fn drained(&mut self, slot: u32, connection: ConnectionId, now: Now, out: &mut Outbox) {
         if self.sessions.connected(slot, connection).is_some() {
+            self.go_on_replaying(slot, true, now, out);
             self.send_queued(slot, now, out);
         }
     }

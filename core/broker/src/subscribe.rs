@@ -1,15 +1,11 @@
 //! SUBSCRIBE and UNSUBSCRIBE: the route first, then the retained messages it brings.
 
-use std::sync::Arc;
-
 use martlet_access::Decision;
 use martlet_packet::{
-    Packet, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
+    Packet, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
 };
-use martlet_record::{Message, Now, Record, ReplayedCopy, SubscribeRecord};
-use martlet_session::{
-    Connection, CopyState, Delivery, MessageCopy, Session, Subscription, Violation, encode_explained,
-};
+use martlet_record::{Now, Record, ReplayedCopy, SubscribeRecord};
+use martlet_session::{Connection, Session, Subscription, Violation, encode_explained};
 use martlet_topic::{Error, SubscriptionFilter};
 
 use crate::Shard;
@@ -137,39 +133,6 @@ impl Shard {
         messages.map(|message| ReplayedCopy { qos: options.qos.min(message.qos), message }).collect()
     }
 
-    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8].
-    pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
-        for copy in &made.replayed {
-            if copy.qos == QoS::AtMostOnce {
-                self.replay_at_most_once(made, &copy.message, now, out);
-            } else {
-                self.enqueue(made.slot, made.session, replayed_copy(made, copy), now, out);
-            }
-        }
-    }
-
-    fn replay_at_most_once(
-        &mut self,
-        made: &SubscribeRecord,
-        message: &Arc<Message>,
-        now: Now,
-        out: &mut Outbox,
-    ) {
-        let limits = &self.node.settings.send;
-        let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
-        let Some(connection) = resident.session.open_connection() else { return };
-        let payload = message.payload();
-        let delivery = Delivery {
-            message: message.view(),
-            payload: Some(&payload),
-            retain: true,
-            subscription_ids: made.subscription_id.as_slice(),
-        };
-        let outgoing = out.outgoing(connection.id);
-        let sent = Session::send_at_most_once(connection, &delivery, outgoing, limits, now.time);
-        self.counters.publish_sent += u64::from(sent == martlet_session::Sent::Sent);
-    }
-
     /// SUBACK, of a persistent Session after its commit.
     fn answer_subscribe(
         &mut self,
@@ -257,18 +220,6 @@ impl Shard {
                 group.set_online(resident.session.number, online);
             }
         }
-    }
-}
-
-/// A retained message as a Subscription queues it.
-pub(crate) fn replayed_copy(made: &SubscribeRecord, copy: &ReplayedCopy) -> MessageCopy {
-    MessageCopy {
-        message: Some(Arc::clone(&copy.message)),
-        subscription_ids: made.subscription_id.map(|id| Arc::from([id])),
-        share: None,
-        qos: copy.qos,
-        retain: true,
-        state: CopyState::Queued,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings};
-use martlet_packet::Property;
+use martlet_packet::{Packet, Property, Publish};
 use martlet_record::{MemoryJournal, ShardId};
 use martlet_simulator::{World, connect, puback, publish_qos, pubrec, subscribe};
 
@@ -113,6 +113,30 @@ fn identifiers_wrap_around_one_that_is_never_acknowledged() {
     let next = world.hears(reader);
     assert_eq!(next.first().map(String::as_str), Some("PUBLISH t q1 #1 'x'"));
     assert_eq!(next.len(), 20);
+}
+
+#[test]
+fn retained_messages_wait_for_a_slow_reader_and_stale_ones_are_passed_over() {
+    let mut settings = Settings::new(Dialect::NATIVE);
+    settings.send.ahead_bytes = 100;
+    let mut world = World::with(settings);
+    let writer = world.join(connect("writer"));
+    let retain = |topic, payload| Packet::Publish(Publish { retain: true, ..Publish::new(topic, payload) });
+    let topics: Vec<String> = (10..60).map(|number| format!("t/{number}")).collect();
+    for topic in &topics {
+        world.send(writer, retain(topic, b"old"));
+    }
+    let reader = world.join(connect("reader"));
+    world.hush();
+    world.deafen(reader);
+    world.send(reader, subscribe(1, &[("t/+", 0)]));
+    world.send(writer, retain("t/59", b"new"));
+    world.undeafen(reader);
+    let heard = world.hears(reader);
+    assert_eq!(heard[0], "SUBACK 1 [00]");
+    let of = |topic: &str| heard.iter().filter(|line| line.contains(topic)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("t/59"), ["PUBLISH t/59 q0 'new'"]);
+    assert!(topics[..49].iter().all(|topic| of(topic) == [format!("PUBLISH {topic} q0 retain 'old'")]));
 }
 
 /// [MQTT-4.3.3-8]

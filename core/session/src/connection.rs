@@ -1,11 +1,12 @@
 //! One Network Connection of one Session: what is forgotten when it ends.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use martlet_packet::{PacketId, Version};
-use martlet_record::{BatchNumber, Time};
+use martlet_record::{BatchNumber, Message, Time};
 
-use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases};
+use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Vacant};
 
 /// Names a Network Connection of a runner; never confused with a later one in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,8 +50,26 @@ pub struct Connection {
     /// Boxed, for it is nearly always empty and there are many connections.
     #[expect(clippy::box_collection, reason = "8 bytes instead of 32 in each of a hundred thousand")]
     pending: Option<Box<VecDeque<PendingReply>>>,
+    /// Retained messages with QoS 0 that wait until the socket took those before them.
+    pub replaying: Rare<VecDeque<Replaying>>,
     /// The Authentication Method of its CONNECT and the exchange under way.
     pub authentication: Option<Box<Authentication>>,
+}
+
+/// A retained message that one Subscription brings.
+#[derive(Debug, Clone)]
+pub struct Replaying {
+    /// The retained message.
+    pub message: Arc<Message>,
+    /// Subscription Identifier.
+    pub subscription_id: Option<u32>,
+}
+
+impl Vacant for VecDeque<Replaying> {
+    fn vacant() -> &'static Self {
+        static VACANT: VecDeque<Replaying> = VecDeque::new();
+        &VACANT
+    }
 }
 
 /// Enhanced authentication on an open Network Connection.
@@ -93,6 +112,7 @@ impl Connection {
             aliases_in: None,
             aliases_out: OutgoingAliases::new(request.topic_alias_maximum),
             pending: None,
+            replaying: Rare::default(),
             authentication: method.map(|method| Box::new(Authentication { method, exchange: None })),
         }
     }

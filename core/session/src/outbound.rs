@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use martlet_packet::PacketId;
 use martlet_record::Ordinal;
 
-use crate::{CopyState, MessageCopy};
+use crate::{CopyState, MessageCopy, Vacant};
 
 /// Packet Identifiers there are; an unfinished copy that many ordinals behind stops the sending.
 const PACKET_IDS: u64 = 65_535;
@@ -61,6 +61,22 @@ struct Flight {
     /// This Network Connection has seen it.
     seen: bool,
     copy: MessageCopy,
+}
+
+impl Vacant for Outbound {
+    fn vacant() -> &'static Self {
+        static VACANT: Outbound = Outbound {
+            in_flight: VecDeque::new(),
+            queued: VecDeque::new(),
+            next: Ordinal(0),
+            current: 0,
+            owes_releases: false,
+            open: 0,
+            unfinished: 0,
+            bytes: 0,
+        };
+        &VACANT
+    }
 }
 
 impl Outbound {

@@ -88,10 +88,11 @@ impl Session {
     /// Must a call of [`Session::send_queued`] follow once bytes were taken?
     pub fn has_more_to_send(&mut self, limits: &SendLimits) -> bool {
         let Some(connection) = self.connection.as_deref() else { return false };
+        let Some(outbound) = self.outbound.written() else { return false };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        let unseen = self.outbound.next_unseen().is_some();
-        let queued = self.outbound.queued_len() > 0 && !self.outbound.is_wrapped();
-        (unseen || queued) && self.outbound.open() < window
+        let unseen = outbound.next_unseen().is_some();
+        let queued = outbound.queued_len() > 0 && !outbound.is_wrapped();
+        (unseen || queued) && outbound.open() < window
     }
 
     fn send_unseen(

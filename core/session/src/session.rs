@@ -2,7 +2,7 @@
 
 use martlet_record::{SessionNumber, Time};
 
-use crate::{Connection, InboundIds, Outbound, Subscriptions, Will};
+use crate::{Connection, InboundIds, Outbound, Rare, Subscriptions, Will};
 
 /// One Session: its parts are public to its shard, its rules are methods in the module named after the packet.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Session {
     /// Its Network Connection, while there is one.
     pub connection: Option<Box<Connection>>,
     /// Messages on their way to the Client.
-    pub outbound: Outbound,
+    pub outbound: Rare<Outbound>,
     /// QoS 2 Messages from the Client, received and not released.
     pub inbound: InboundIds,
     /// What it wants.
@@ -38,7 +38,7 @@ impl Session {
             number,
             client_id,
             connection: None,
-            outbound: Outbound::default(),
+            outbound: Rare::default(),
             inbound: InboundIds::default(),
             subscriptions: Subscriptions::default(),
             will: None,
@@ -59,10 +59,17 @@ impl Session {
         self.connection.as_deref_mut().filter(|connection| connection.open)
     }
 
+    /// A new Network Connection has seen nothing yet of what is on its way.
+    pub fn restart(&mut self) {
+        if let Some(outbound) = self.outbound.written() {
+            outbound.restart();
+        }
+    }
+
     /// Its Network Connection is gone: what was in flight is sent again over the next.
     pub fn detach(&mut self, now: Time) {
         self.connection = None;
-        self.outbound.restart();
+        self.restart();
         self.disconnected = Some(now);
     }
 
@@ -98,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Session>() <= 256, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 128, "{}", size_of::<Session>());
         assert!(size_of::<Connection>() <= 128, "{}", size_of::<Connection>());
     }
 }

@@ -1,0 +1,79 @@
+//! The retained messages a new Subscription brings, at the pace its Client takes them.
+
+use std::sync::Arc;
+
+use martlet_packet::QoS;
+use martlet_record::{Now, ReplayedCopy, SubscribeRecord};
+use martlet_session::{CopyState, Delivery, MessageCopy, Replaying, Sent, Session};
+use martlet_topic::TopicName;
+
+use crate::Shard;
+use crate::outbox::Outbox;
+use crate::publish::ANY;
+
+impl Shard {
+    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8].
+    pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
+        let mut waiting = Vec::new();
+        for copy in &made.replayed {
+            if copy.qos == QoS::AtMostOnce {
+                let message = Arc::clone(&copy.message);
+                waiting.push(Replaying { message, subscription_id: made.subscription_id });
+            } else {
+                self.enqueue(made.slot, made.session, replayed_copy(made, copy), now, out);
+            }
+        }
+        let max = self.node.settings.retained_messages_max;
+        let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
+        let Some(connection) = resident.session.open_connection().filter(|_| !waiting.is_empty()) else {
+            return;
+        };
+        connection.replaying.extend(waiting);
+        // Whoever asks for everything again and again without reading gets the last answers only.
+        let excess = connection.replaying.len().saturating_sub(max);
+        connection.replaying.drain(..excess);
+        self.counters.qos0_dropped += excess as u64;
+        self.go_on_replaying(made.slot, false, now, out);
+    }
+
+    /// Sends on what the Client's socket has room for. A message that was replaced while it waited is passed over: the
+    /// Client got the newer one already, for its Subscription was there.
+    pub(crate) fn go_on_replaying(&mut self, slot: u32, has_waited: bool, now: Now, out: &mut Outbox) {
+        let limits = &self.node.settings.send;
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let Some(connection) = resident.session.open_connection() else { return };
+        if connection.replaying.is_empty() {
+            return;
+        }
+        let outgoing = out.outgoing(connection.id);
+        while outgoing.len() < limits.ahead_bytes
+            && let Some(Replaying { message, subscription_id }) = connection.replaying.pop_front()
+        {
+            let topic = TopicName::parse(message.topic(), &ANY).expect("it was checked on its way in");
+            if has_waited && !self.node.retained.is_current(topic, message.version) {
+                continue;
+            }
+            let payload = message.payload();
+            let delivery = Delivery {
+                message: message.view(),
+                payload: Some(&payload),
+                retain: true,
+                subscription_ids: subscription_id.as_slice(),
+            };
+            let sent = Session::send_at_most_once(connection, &delivery, outgoing, limits, now.time);
+            self.counters.publish_sent += u64::from(sent == Sent::Sent);
+        }
+    }
+}
+
+/// A retained message as a Subscription queues it.
+pub(crate) fn replayed_copy(made: &SubscribeRecord, copy: &ReplayedCopy) -> MessageCopy {
+    MessageCopy {
+        message: Some(Arc::clone(&copy.message)),
+        subscription_ids: made.subscription_id.map(|id| Arc::from([id])),
+        share: None,
+        qos: copy.qos,
+        retain: true,
+        state: CopyState::Queued,
+    }
+}
