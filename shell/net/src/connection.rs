@@ -152,6 +152,11 @@ impl Connection {
         self.rest = frames.into_rest();
     }
 
+    /// Bytes that are kept.
+    pub fn kept(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Takes what was kept: packets that had to wait, and the beginning of one.
     pub fn take_kept(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.rest)

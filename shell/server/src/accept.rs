@@ -62,7 +62,7 @@ impl Runner {
             let Phase::Opening(opening) = &mut connection.phase else { return None };
             match opening.receive(&mut frames, policy, maximum, random) {
                 Step::Wait => {
-                    connection.keep(frames);
+                    self.keep(id, frames);
                     return None;
                 }
                 Step::Progress(Progress::Reply(bytes)) => self.out.outgoing(id).append(&bytes),
@@ -81,7 +81,7 @@ impl Runner {
     }
 
     /// Says why a connection cannot be opened, if there is a way to say it, and closes it.
-    fn refuse(&mut self, id: ConnectionId, bytes: &[u8], why: Violation) {
+    pub(crate) fn refuse(&mut self, id: ConnectionId, bytes: &[u8], why: Violation) {
         let Some(connection) = self.connections.get(id) else { return };
         if let Phase::Opening(opening) = &connection.phase {
             tracing::info!("Connection from {} refused: {}.", opening.peer, why.text);
@@ -89,6 +89,7 @@ impl Runner {
         if !bytes.is_empty() {
             self.out.outgoing(id).append(bytes);
         }
+        self.unfinished.forget(connection);
         connection.phase = Phase::Closing { linger: true };
         self.out.closing.push(Closing { connection: id, why });
     }
@@ -113,7 +114,7 @@ impl Runner {
             return Some(frames);
         }
         // A Client need not wait for CONNACK before it sends on; it is heard once that has left.
-        connection.keep(frames);
+        self.keep(id, frames);
         None
     }
 
@@ -137,7 +138,9 @@ impl Runner {
     /// Takes a Client from the runner that opened its connection.
     pub(crate) fn adopt(&mut self, adoption: Adoption) {
         let Adoption { socket, opening, request, rest } = adoption;
-        let id = self.connections.insert(Connection::admitted(socket, opening, rest));
+        let connection = Connection::admitted(socket, opening, rest);
+        self.unfinished.hold(&connection);
+        let id = self.connections.insert(connection);
         let home = ShardId::home_of(&request.client_id);
         self.enter_home(id, home, request);
         self.watch(id);

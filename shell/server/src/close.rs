@@ -34,6 +34,7 @@ impl Runner {
             return;
         }
         let linger = hears_out(why);
+        self.unfinished.forget(connection);
         connection.phase = Phase::Closing { linger };
         if self.out.waiting(id).is_some_and(|outgoing| !outgoing.is_empty()) {
             self.closings.push(id, self.now.time);
@@ -68,7 +69,8 @@ impl Runner {
     /// Drops a connection, its socket and what waited for it.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
         // The socket is closed last: whoever sees that finds the place free.
-        let Some(_closed) = self.connections.remove(id) else { return };
+        let Some(closed) = self.connections.remove(id) else { return };
+        self.unfinished.release(&closed);
         self.out.forget(id.slot);
         self.shared.leave();
     }
@@ -79,6 +81,6 @@ fn is_closing(connection: &Connection) -> bool {
 }
 
 /// Whoever left by itself, or was silent for long, sends nothing more.
-fn hears_out(why: &Violation) -> bool {
+pub(crate) fn hears_out(why: &Violation) -> bool {
     why.reason.is_error() && why.reason != ReasonCode::KeepAliveTimeout
 }

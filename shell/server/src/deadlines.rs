@@ -41,3 +41,25 @@ impl Deadlines {
         self.queue.pop_front_if(|(at, _)| *at <= now).map(|(_, connection)| connection)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(slot: u32) -> ConnectionId {
+        ConnectionId { slot, generation: 0 }
+    }
+
+    #[test]
+    fn deadlines_fall_due_in_order_and_those_that_are_over_wake_nobody() {
+        let mut deadlines = Deadlines::after(Duration::from_millis(10));
+        let at = Time::from_millis;
+        (0..3).for_each(|slot| deadlines.push(connection(slot), at(u64::from(slot))));
+        assert_eq!(deadlines.pop_due(at(9)), None);
+        deadlines.forget_while(|it| it == connection(0));
+        assert_eq!(deadlines.next(), Some(at(11)));
+        assert_eq!(deadlines.pop_due(at(12)), Some(connection(1)));
+        assert_eq!(deadlines.pop_due(at(12)), Some(connection(2)));
+        assert_eq!(deadlines.next(), None);
+    }
+}

@@ -49,3 +49,25 @@ impl NodeJournal {
         self.is_full.store(journal.room() != Room::Open, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_record::{BatchNumber, ShardId};
+
+    #[test]
+    fn batches_come_back_once_in_the_order_they_were_submitted() {
+        let journal = NodeJournal::default();
+        assert!(journal.is_idle());
+        let batch =
+            |number| Batch { shard: ShardId::new(1), number: BatchNumber(number), records: Vec::new() };
+        journal.submit([batch(1), batch(2)].into_iter());
+        journal.submit([batch(3)].into_iter());
+        assert!(!journal.is_idle());
+        let mut numbers = Vec::new();
+        journal.collect(|completion| numbers.push(completion.batch.number.0));
+        assert_eq!(numbers, [1, 2, 3]);
+        assert!(journal.is_idle());
+        journal.collect(|_| panic!("nothing is left"));
+    }
+}

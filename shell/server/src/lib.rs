@@ -18,6 +18,7 @@ mod flush;
 mod receive;
 mod stop;
 mod sys;
+mod unfinished;
 
 mod clock;
 mod deadlines;

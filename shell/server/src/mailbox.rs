@@ -131,3 +131,63 @@ impl Mail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use martlet_broker::Destinations;
+    use martlet_packet::QoS;
+    use martlet_record::{MessageRef, SessionNumber};
+    use mio::{Events, Poll};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const WAKE: Token = Token(7);
+
+    fn wakes(poll: &mut Poll) -> usize {
+        let mut events = Events::with_capacity(8);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        events.iter().filter(|event| event.token() == WAKE).count()
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_once_and_a_busy_runner_never() {
+        let mut poll = Poll::new().unwrap();
+        let mailbox = Mailbox::new(poll.registry(), WAKE).unwrap();
+        mailbox.post(Mail::Stop);
+        assert_eq!(wakes(&mut poll), 0);
+        assert!(!mailbox.sleep(), "there is mail");
+        mailbox.wake_up();
+        assert_eq!(mailbox.take().len(), 1);
+        assert!(mailbox.sleep());
+        mailbox.post(Mail::Count);
+        mailbox.post(Mail::Stop);
+        assert_eq!(wakes(&mut poll), 1);
+        assert!(matches!(mailbox.take()[..], [Mail::Count, Mail::Stop]));
+    }
+
+    #[test]
+    fn messages_that_wait_take_room_until_they_are_dealt_with() {
+        let poll = Poll::new().unwrap();
+        let mailbox = Mailbox::new(poll.registry(), WAKE).unwrap();
+        let payload = vec![0; BYTES_MAX];
+        let message = MessageRef {
+            topic: "t",
+            properties: &[],
+            payload: &payload,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            publisher: SessionNumber::NODE,
+            expires: None,
+            version: 0,
+        };
+        let mut chunk = Chunk::default();
+        chunk.push(&message, Arc::new(Destinations::default()));
+        mailbox.post(Mail::Messages(chunk));
+        assert!(!mailbox.has_room());
+        let bytes = mailbox.take().iter().map(Mail::bytes).sum();
+        assert!(!mailbox.has_room(), "it is taken, not dealt with");
+        mailbox.done(bytes);
+        assert!(mailbox.has_room());
+    }
+}

@@ -90,3 +90,30 @@ fn warn_of_takeover(client_id: &str, untold: u64) {
 fn peer_name(peer: Option<SocketAddr>) -> String {
     peer.map_or_else(|| "a peer that is gone".to_owned(), |peer| peer.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_takeovers_is_bounded() {
+        let mut news = News::default();
+        for client in 0..3 * TAKEOVERS_MAX {
+            news.take_over(format!("client-{client}").into(), Time::START);
+            assert!(news.takeovers.len() <= TAKEOVERS_MAX);
+        }
+    }
+
+    #[test]
+    fn a_client_is_warned_of_once_a_minute() {
+        let mut news = News::default();
+        let mut take_over = |seconds| {
+            news.take_over("twin".into(), Time::START.after_seconds(seconds));
+            news.takeovers["twin"].untold
+        };
+        assert_eq!(take_over(0), 0);
+        assert_eq!(take_over(1), 1);
+        assert_eq!(take_over(59), 2);
+        assert_eq!(take_over(60), 0, "it was told again");
+    }
+}

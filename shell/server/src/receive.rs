@@ -6,6 +6,7 @@ use martlet_session::{ConnectionId, Violation, decode_from_client};
 
 use martlet_broker::Closing;
 
+use crate::close::hears_out;
 use crate::runner::Runner;
 use crate::stop::Stopping;
 
@@ -71,9 +72,8 @@ impl Runner {
 
     /// Takes bytes that came, and keeps what no whole packet can be made of yet.
     pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8]) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let mut frames = connection.frames(bytes);
-        if matches!(connection.phase, Phase::Opening(_)) {
+        let Some(mut frames) = self.take_frames(id, bytes) else { return };
+        if self.connections.get(id).is_some_and(|it| matches!(it.phase, Phase::Opening(_))) {
             frames = match self.open(id, frames) {
                 Some(frames) => frames,
                 None => return,
@@ -81,11 +81,7 @@ impl Runner {
         }
         self.receive_packets(id, &mut frames);
         self.deliver();
-        if let Some(connection) = self.connections.get(id)
-            && !matches!(connection.phase, Phase::Closing { .. })
-        {
-            connection.keep(frames);
-        }
+        self.keep(id, frames);
     }
 
     /// Packets that came behind CONNECT and had to wait for CONNACK, then whatever came since.
@@ -94,6 +90,7 @@ impl Runner {
         if connection.is_queued {
             self.ready.push(id.slot);
         }
+        self.unfinished.release(connection);
         let kept = connection.take_kept();
         if !kept.is_empty() {
             self.receive(id, &kept);
@@ -140,11 +137,13 @@ impl Runner {
 
     /// The core gave the connection up in this turn: nothing it sent is looked at any more.
     fn is_given_up(&mut self, id: ConnectionId) -> bool {
-        let is_given_up = self.out.closing.iter().any(|closing| closing.connection == id);
-        if is_given_up && let Some(connection) = self.connections.get(id) {
-            connection.phase = Phase::Closing { linger: true };
+        let Some(closing) = self.out.closing.iter().find(|closing| closing.connection == id) else {
+            return false;
+        };
+        if let Some(connection) = self.connections.get(id) {
+            connection.phase = Phase::Closing { linger: hears_out(&closing.why) };
         }
-        is_given_up
+        true
     }
 
     /// The peer is gone, or as good as.

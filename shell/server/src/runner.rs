@@ -20,6 +20,7 @@ use crate::shards::Shards;
 use crate::shared::Shared;
 use crate::stop::Stopping;
 use crate::sys::SysReport;
+use crate::unfinished::Unfinished;
 
 /// One connection gives so much a turn; more waits until the others had theirs.
 const READ_BYTES: usize = 64 * 1024;
@@ -56,6 +57,7 @@ pub(crate) struct Runner {
     /// Connections to write although nothing new was decided for them.
     pub(crate) unflushed: Vec<u32>,
     pub(crate) buffer: Box<[u8]>,
+    pub(crate) unfinished: Unfinished,
     /// How many of `ready` wait because there is no room for what they publish.
     pub(crate) held_back: usize,
     pub(crate) bytes_received: u64,
@@ -89,6 +91,7 @@ impl Runner {
             ready: Vec::new(),
             unflushed: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            unfinished: Unfinished::default(),
             held_back: 0,
             bytes_received: 0,
             bytes_sent: 0,

@@ -70,6 +70,23 @@ fn silence_instead_of_a_connect_is_not_waited_for() {
 }
 
 #[test]
+fn strangers_together_fill_no_more_than_a_bounded_memory() {
+    let broker = Broker::start();
+    let mut honest = broker.client("honest").connects();
+    // A CONNECT of 380,000 bytes but for its last one.
+    let mut unfinished = vec![0x10, 0xE0, 0x98, 0x17];
+    unfinished.resize(380_000, 0);
+    let mut strangers: Vec<_> = (0..90).map(|_| broker.stream()).collect();
+    for stranger in &mut strangers {
+        stranger.send_bytes(&unfinished);
+        // In each turn every connection is read once: after so many answers all that was sent is read.
+        (0..8).for_each(|_| honest.pings());
+    }
+    strangers.pop().expect("the last of them").expect_close();
+    honest.pings();
+}
+
+#[test]
 fn one_connection_too_many_is_refused_in_words_and_the_others_are_served() {
     let broker = Broker::start_with(|config| config.connections_max = Some(2));
     let mut first = broker.client("first").connects();
