@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "PORT", default_value_t = 1883)]
     pub(crate) port: u16,
 
-    /// Address to listen on, with a port of its own if it needs one (0.0.0.0, ::, 192.168.1.5, [::]:8883). May be
+    /// Address to listen on, with a port of its own if it needs one (0.0.0.0, ::, 192.168.1.5:8883). May be
     /// repeated. Without it: 127.0.0.1 and ::1, so that only this machine reaches the broker.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_bind)]
     bind: Vec<Bind>,

@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 ///
 /// Without a command it runs the broker, for clients on this machine only:
 ///
-///   martlet                          the broker on 127.0.0.1 and [::1], port 1883
+///   martlet                          the broker on 127.0.0.1 and ::1, port 1883
 ///   martlet --bind 0.0.0.0           the same for everybody who reaches this machine
 #[derive(Debug, Parser)]
 #[command(name = "martlet", version, verbatim_doc_comment, args_conflicts_with_subcommands = true)]
