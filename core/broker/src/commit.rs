@@ -31,6 +31,10 @@ impl Shard {
         let is_own = batch.shard == self.id;
         if is_own {
             self.release_replies(batch.number, now, out);
+            while let Some((_, message, to)) = self.held.pop_front_if(|(number, ..)| *number <= batch.number)
+            {
+                out.deliveries.push_shared(message, to);
+            }
         }
         for record in &batch.records {
             match record {

@@ -10,6 +10,8 @@ use crate::{Settings, Shard, Wills};
 /// The terms a CONNECT and the settings came to.
 struct Terms {
     session_present: bool,
+    /// A persistent Session ended for it: that must be durable before anybody hears of the new one.
+    ended_another: bool,
     expiry: u32,
     keep_alive: u16,
 }
@@ -23,6 +25,7 @@ impl Shard {
         now: Now,
         out: &mut Outbox,
     ) -> u32 {
+        let recorded = self.records.len();
         let (existing, expiry) = (self.sessions.find(&request.client_id), self.expiry(&request));
         if let Some(slot) = existing {
             self.take_over(slot, &request, now, out);
@@ -30,7 +33,8 @@ impl Shard {
         let resumed = existing.filter(|slot| self.resumes(*slot, &request, now, out));
         let slot = resumed.unwrap_or_else(|| self.open_session(&request, expiry));
         let keep_alive = effective_keep_alive(&request, &self.node.settings);
-        let terms = Terms { session_present: resumed.is_some(), expiry, keep_alive };
+        let ended_another = self.records.len() > recorded;
+        let terms = Terms { session_present: resumed.is_some(), ended_another, expiry, keep_alive };
         self.attach(slot, connection, &request, &terms, now);
         self.answer(slot, connection, &request, &terms, now, out);
         self.arm(slot);
@@ -49,7 +53,7 @@ impl Shard {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(old) = resident.session.connection.as_ref().map(|old| old.id) else { return };
         let client_id = resident.session.client_id.clone();
-        let goes_on = resident.session.is_persistent() && !request.clean_start;
+        let goes_on = resident.session.expiry > 0 && !request.clean_start;
         if goes_on && self.node.settings.dialect.wills == Wills::Mosquitto {
             resident.session.will = None;
         }
@@ -95,7 +99,6 @@ impl Shard {
         };
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
-        let was_persistent = session.is_persistent();
         let mut connection = Connection::new(id, request, terms.keep_alive, now.time);
         if !with_aliases {
             connection.aliases_out = None;
@@ -108,8 +111,7 @@ impl Shard {
         session.expiry = terms.expiry;
         resident.armed = None;
         if terms.session_present {
-            let changed = was_persistent != (terms.expiry > 0);
-            self.reroute(slot, changed);
+            self.set_online(slot, true);
         }
     }
 
@@ -160,11 +162,10 @@ impl Shard {
         terms: &Terms,
         out: &mut Outbox,
     ) -> Option<BatchNumber> {
-        let session = &mut self.sessions.get_mut(slot)?.session;
-        if !session.is_persistent() && !session.recorded {
-            return None;
+        let session = &self.sessions.get(slot)?.session;
+        if !session.recorded {
+            return terms.ended_another.then(|| self.await_commit(slot, connection, out));
         }
-        session.recorded = true;
         let terms_record = SessionRecord {
             session: session.number,
             client_id: session.client_id.clone(),

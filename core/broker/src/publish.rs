@@ -132,9 +132,14 @@ impl Shard {
         }
         let is_journaled = !copies.is_empty() || origin.mark.is_some() || origin.will_of.is_some();
         let block = is_journaled.then(|| Arc::new(message.to_message()));
+        // Nobody sees a QoS 2 Message before its mark is durable.
+        let is_held = message.qos == QoS::ExactlyOnce && is_journaled;
         for destinations in std::iter::once(&destinations).chain(&members) {
             match &block {
                 _ if destinations.shards.is_empty() || is_all_journaled(destinations, message.qos) => {}
+                Some(block) if is_held => {
+                    self.held.push_back((self.batch, Arc::clone(block), Arc::clone(destinations)));
+                }
                 Some(block) => out.deliveries.push_shared(Arc::clone(block), Arc::clone(destinations)),
                 None => out.deliveries.push(&message, Arc::clone(destinations)),
             }

@@ -173,7 +173,7 @@ impl Shard {
     /// All that must survive, in words, a line a Session: equal texts are equal states.
     pub fn durable_state(&self) -> Vec<String> {
         let sessions = self.sessions.iter().map(|(_, resident)| &resident.session);
-        let kept = sessions.filter(|session| session.recorded && session.is_persistent());
+        let kept = sessions.filter(|session| session.recorded);
         let mut lines: Vec<_> = kept.map(describe).collect();
         lines.sort();
         lines

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use martlet_packet::{Packet, ReasonCode};
-use martlet_record::{Batch, BatchNumber, Now, Record, SessionNumber, ShardId, Time};
+use martlet_record::{Batch, BatchNumber, Message, Now, Record, SessionNumber, ShardId, Time};
 use martlet_session::{ConnectionId, PublishPolicy, Violation};
 
 use crate::books::Books;
@@ -15,7 +15,7 @@ use crate::deliver::Wire;
 use crate::outbox::{Closing, Notice, Outbox};
 use crate::sessions::{Resident, Sessions};
 use crate::timers::{Entry, Timers};
-use crate::{Counters, Node};
+use crate::{Counters, Destinations, Node};
 
 /// A set of Sessions with their timers and their view of the routes.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Shard {
     pub(crate) batch: BatchNumber,
     /// Network Connections whose replies wait for a commit.
     pub(crate) awaiting: VecDeque<(BatchNumber, u32, ConnectionId)>,
+    /// Messages that receivers outside the journal get once the batch is durable.
+    pub(crate) held: VecDeque<(BatchNumber, Arc<Message>, Arc<Destinations>)>,
     /// Sessions opened so far.
     pub(crate) opened: u64,
     random: u64,
@@ -56,6 +58,7 @@ impl Shard {
             records: Vec::new(),
             batch: BatchNumber(1),
             awaiting: VecDeque::new(),
+            held: VecDeque::new(),
             opened: 0,
             random: seed | 1,
             alias_space: String::new(),

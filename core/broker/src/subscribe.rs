@@ -202,16 +202,6 @@ impl Shard {
         Ok(())
     }
 
-    /// A Session's Client came back or went: its groups know, and its routes if it became or ceased to be persistent.
-    pub(crate) fn reroute(&mut self, slot: u32, persistence_changed: bool) {
-        self.set_online(slot, true);
-        let Some(resident) = self.sessions.get(slot).filter(|_| persistence_changed) else { return };
-        let session = &resident.session;
-        for (filter, Subscription { options, id }) in session.subscriptions.iter() {
-            self.node.routes.insert(filter, subscriber(session, slot, self.id, *options, *id));
-        }
-    }
-
     /// Tells the groups of a Session whether its Client is there.
     pub(crate) fn set_online(&self, slot: u32, online: bool) {
         let Some(resident) = self.sessions.get(slot) else { return };

@@ -25,7 +25,7 @@ pub struct Session {
     pub expiry: u32,
     /// It is over but for its Will, whose delay outlasts it.
     pub is_husk: bool,
-    /// The journal knows it.
+    /// The journal knows it, or will with its first record.
     pub recorded: bool,
     /// When its Network Connection ended; its expiry and the delay of its Will count from here.
     pub disconnected: Option<Time>,
@@ -44,14 +44,15 @@ impl Session {
             will: None,
             expiry,
             is_husk: false,
-            recorded: false,
+            recorded: expiry > 0,
             disconnected: None,
         }
     }
 
-    /// Does it outlive its Network Connection? Then what it was promised goes through the journal.
+    /// Does what it was promised go through the journal? Once it did, it does until the Session ends, even if its
+    /// Client comes back with an expiry of zero: what is under way must not be overtaken.
     pub fn is_persistent(&self) -> bool {
-        self.expiry > 0
+        self.recorded
     }
 
     /// Its Network Connection, once CONNACK has left.
