@@ -1,6 +1,6 @@
 //! MQTT Control Packets and bytes, for MQTT 3.1, 3.1.1 and 5.0.
 //!
-//! [`frame`] finds the next packet in what has arrived, [`decode`] checks and borrows it, [`Packet::encode`] writes
+//! [`frame()`] finds the next packet in what has arrived, [`decode`] checks and borrows it, [`Packet::encode`] writes
 //! one. The [`Version`] is a value given to the same code. One rule is kept everywhere: what decodes is right as far as
 //! a single packet can tell, so no later code asks again; what depends on the Connection (which side may send it, and
 //! when) is the session's question.
