@@ -30,7 +30,12 @@ pub enum Phase {
         linger: bool,
     },
     /// All is written and our side is closed: what the peer still sends is thrown away.
-    Lingering,
+    Lingering {
+        /// It sent something since it was last asked.
+        heard: bool,
+        /// How often it may still be asked.
+        rounds: u8,
+    },
 }
 
 /// A Network Connection.

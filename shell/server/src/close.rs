@@ -9,6 +9,9 @@ use martlet_session::{ConnectionId, Violation};
 
 use crate::runner::Runner;
 
+/// How often a connection that was told to go, and still sends, gets more time.
+const LINGER_ROUNDS: u8 = 5;
+
 impl Runner {
     /// Closes what the core gave up in this turn, and what took too long to be closed.
     pub(crate) fn close_given_up(&mut self) {
@@ -24,13 +27,13 @@ impl Runner {
             }
         }
         while let Some(id) = self.lingerings.pop_due(self.now.time) {
-            self.remove(id);
+            self.linger_on(id);
         }
     }
 
     fn begin_close(&mut self, id: ConnectionId, why: &Violation) {
         let Some(connection) = self.connections.get(id) else { return };
-        if matches!(connection.phase, Phase::Lingering) {
+        if matches!(connection.phase, Phase::Lingering { .. }) {
             return;
         }
         let linger = hears_out(why);
@@ -50,18 +53,36 @@ impl Runner {
         if !linger || connection.is_half_closed || connection.close_our_side().is_err() {
             return self.remove(id);
         }
-        connection.phase = Phase::Lingering;
+        connection.phase = Phase::Lingering { heard: false, rounds: LINGER_ROUNDS };
         self.lingerings.push(id, self.now.time);
         // The system may have spoken of bytes that were not read then.
         self.queue(id);
+    }
+
+    /// Whoever still sends is still reading what was written before our side was closed: it gets more time.
+    fn linger_on(&mut self, id: ConnectionId) {
+        match self.connections.get(id).map(|connection| &mut connection.phase) {
+            Some(Phase::Lingering { heard, rounds }) if *heard && *rounds > 0 => {
+                (*heard, *rounds) = (false, *rounds - 1);
+                self.lingerings.push(id, self.now.time);
+            }
+            _ => self.remove(id),
+        }
     }
 
     /// Throws away what the peer of a closed connection still sends, until it closes too.
     pub(crate) fn discard(&mut self, id: ConnectionId, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get(id) else { return };
         match connection.read(buffer) {
-            Received::Bytes { more: true, .. } => self.queue(id),
-            Received::Bytes { more: false, .. } | Received::Nothing => {}
+            Received::Bytes { more, .. } => {
+                if let Phase::Lingering { heard, .. } = &mut connection.phase {
+                    *heard = true;
+                }
+                if more {
+                    self.queue(id);
+                }
+            }
+            Received::Nothing => {}
             Received::End | Received::Failed(_) => self.remove(id),
         }
     }

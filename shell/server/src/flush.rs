@@ -65,7 +65,7 @@ impl Runner {
                 }
             }
             Phase::Closing { linger } => self.close(id, linger),
-            Phase::Opening(_) | Phase::Connecting | Phase::Lingering => {}
+            Phase::Opening(_) | Phase::Connecting | Phase::Lingering { .. } => {}
         }
     }
 

@@ -37,7 +37,7 @@ impl Runner {
         match connection.phase {
             Phase::Connecting | Phase::Closing { .. } => {}
             Phase::Opening(_) | Phase::Open if self.stopping != Stopping::No => {}
-            Phase::Lingering => self.discard(id, buffer),
+            Phase::Lingering { .. } => self.discard(id, buffer),
             Phase::Opening(_) => self.read_now(id, buffer),
             Phase::Open if connection.publishes && !has_room => {
                 self.held_back += 1;

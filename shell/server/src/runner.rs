@@ -30,7 +30,7 @@ const EVENTS: usize = 1024;
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 /// How long a connection that was given up may take to read what waits for it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it may take to close its side, once it was told.
+/// How long it may be silent before it is dropped, once it was told.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) const WAKE: Token = Token(usize::MAX);
