@@ -165,7 +165,8 @@ async fn message_expiry(address: Address<'_>) -> Outcome {
     Ok(())
 }
 
-/// Both directions: the client sends an alias, and offers the broker to use some as well.
+/// The client sends an alias. It must not offer the broker to use some as well: rumqttc hands on what came before it
+/// puts the Topic Name back, so that its user sees an empty one.
 async fn topic_alias(address: Address<'_>) -> Outcome {
     let mut one = v5::Peer::connect(address, "alias", None).await?;
     one.subscribe("everyday/alias", 1, None).await?;

@@ -20,7 +20,6 @@ impl Interface for Peer {
     async fn connect(address: Address<'_>, name: &str, will: Option<(&str, &str)>) -> Result<Self, String> {
         let mut options = MqttOptions::new(format!("rumqttc-{name}"), address.0, address.1);
         options.set_max_packet_size(Some(PACKET_SIZE));
-        options.set_topic_alias_max(Some(10));
         if let Some((topic, payload)) = will {
             options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, false, None));
         }
