@@ -224,3 +224,45 @@ fn replies_keep_their_order() {
     let (turns, heard) = hears_after(&mut world, writer);
     assert_eq!((turns, heard), (9, vec!["PUBACK 3".to_owned()]));
 }
+
+/// Message, receivers and mark of a QoS 2 PUBLISH are durable before any receiver sees it: else a publisher that sends it
+/// again after a crash would bring it twice.
+#[test]
+fn no_receiver_sees_a_qos_2_message_before_its_mark_is_durable() {
+    let mut world = slow_world();
+    let reader = settled(&mut world, connect("reader"));
+    world.send(reader, subscribe(1, &[("t", 2)]));
+    let writer = settled(&mut world, kept("writer"));
+    world.hush();
+    world.post(writer, publish_qos("t", b"x", 2, 1));
+    hears_after_commit(&mut world, reader, &["PUBLISH t q2 #1 'x'"]);
+}
+
+/// What a Session is promised keeps its order when the Session ceases to be kept while a commit is under way.
+#[test]
+fn messages_keep_their_order_when_a_session_ceases_to_be_kept() {
+    let mut world = slow_world();
+    let reader = settled(&mut world, kept("reader"));
+    world.send(reader, subscribe(1, &[("t", 1)]));
+    let writer = settled(&mut world, connect("writer"));
+    world.post(writer, publish_qos("t", b"first", 1, 1));
+    world.turn();
+    let back = world.dial(connect("reader").kept(0));
+    world.turn();
+    world.post(writer, publish_qos("t", b"second", 1, 2));
+    world.settle();
+    assert_eq!(
+        world.hears(back),
+        ["CONNACK 00 present", "PUBLISH t q1 #1 'first'", "PUBLISH t q1 #2 'second'"]
+    );
+}
+
+/// Clean Start ends a Session for good: were that forgotten in a crash, the Client would find it again.
+#[test]
+fn connack_that_ends_a_session_that_was_kept() {
+    let mut world = slow_world();
+    let old = settled(&mut world, kept("client"));
+    world.cut(old);
+    let new = world.dial(connect("client"));
+    hears_after_commit(&mut world, new, &["CONNACK 00"]);
+}

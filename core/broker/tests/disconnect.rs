@@ -4,7 +4,7 @@ use martlet_broker::{Dialect, Notice, Settings};
 use martlet_packet::{Disconnect, Packet, Property, QoS, ReasonCode, Version};
 use martlet_record::MemoryJournal;
 use martlet_simulator::{
-    Client, World, block, connect, disconnect, ping, publish, publish_qos, raw, subscribe,
+    Client, World, auth, block, connect, disconnect, ping, publish, publish_qos, raw, subscribe,
 };
 
 /// Leaves normally, with this Session Expiry Interval.
@@ -40,6 +40,23 @@ fn after_its_disconnect_the_node_sends_nothing_more_and_closes() {
     world.send(writer, publish_qos("t", b"x", 1, 1));
     world.send(writer, publish("t", b"x"));
     assert_eq!(world.hears(client), ["DISCONNECT 82", "closed"]);
+}
+
+/// What follows in the same read is not looked at any more. [MQTT-4.13.1-1]
+#[test]
+fn what_a_client_sends_behind_its_violation_counts_for_nothing() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader"));
+    world.send(reader, subscribe(1, &[("t", 0)]));
+    let client = world.join(connect("client").kept(3600));
+    world.hush();
+    world.post(client, auth(ReasonCode::ReAuthenticate, &block(&[])));
+    world.post(client, publish("t", b"too late"));
+    world.post(client, subscribe(1, &[("t", 0)]));
+    world.settle();
+    assert_eq!(world.hears(client), ["DISCONNECT 82", "closed"]);
+    assert!(world.hears(reader).is_empty());
+    assert_eq!(world.counters().subscriptions, 1);
 }
 
 /// [MQTT-3.14.2-2]

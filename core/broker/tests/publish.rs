@@ -90,6 +90,22 @@ fn retained_goes_to_later_subscribers_marked_and_to_earlier_ones_unmarked() {
     assert_eq!(world.hears(late), ["CONNACK 00", "SUBACK 1 [01]", "PUBLISH state q0 retain 'on'"]);
 }
 
+/// [MQTT-3.3.1-12]
+#[test]
+fn to_those_who_are_there_it_is_not_retained_whatever_its_qos() {
+    for (kept, qos) in [(0, 0), (0, 1), (3600, 0), (3600, 1)] {
+        let mut world = World::new();
+        let reader = world.join(connect("reader").kept(kept));
+        world.send(reader, subscribe(1, &[("state", 1)]));
+        let writer = world.join(connect("writer"));
+        world.hush();
+        let Packet::Publish(message) = publish_qos("state", b"on", qos, 1) else { unreachable!() };
+        world.send(writer, Packet::Publish(Publish { retain: true, ..message }));
+        let id = if qos == 0 { "" } else { " #1" };
+        assert_eq!(world.hears(reader), [format!("PUBLISH state q{qos}{id} 'on'")], "kept for {kept} s");
+    }
+}
+
 /// [MQTT-3.3.4-2] [MQTT-3.3.4-3] [MQTT-3.3.4-4]
 #[test]
 fn overlapping_subscriptions_bring_one_copy_with_the_highest_qos_and_all_identifiers() {
@@ -292,6 +308,19 @@ fn retain_as_published_hands_the_flag_on() {
         world.hears(reader),
         ["PUBLISH t q0 retain 'x'", "PUBLISH t q0 'x'", "PUBLISH t q1 #1 retain 'x'", "PUBLISH t q1 #2 'x'"]
     );
+}
+
+/// [MQTT-3.3.1-13]
+#[test]
+fn of_overlapping_subscriptions_one_that_wants_retain_as_published_is_enough() {
+    let mut world = World::new();
+    let reader = world.join(connect("reader"));
+    let kept = SubscriptionOptions { retain_as_published: true, ..options(0) };
+    world.send(reader, subscribe_with(1, &[("a/+", options(1)), ("a/b", kept)], None));
+    let writer = world.join(connect("writer"));
+    world.hush();
+    world.send(writer, retain("a/b", b"x"));
+    assert_eq!(world.hears(reader), ["PUBLISH a/b q0 retain 'x'"]);
 }
 
 #[test]

@@ -79,6 +79,25 @@ fn every_subscribe_brings_them_with_retain_set() {
     }
 }
 
+/// [MQTT-3.8.4-8]
+#[test]
+fn they_come_with_the_lower_qos() {
+    for (published, granted, heard) in
+        [(0, 2, "q0"), (1, 2, "q1 #1"), (2, 2, "q2 #1"), (2, 1, "q1 #1"), (2, 0, "q0")]
+    {
+        for kept in [0, 3600] {
+            let mut world = World::new();
+            let writer = world.join(connect("writer"));
+            let Packet::Publish(message) = publish_qos("t", b"x", published, 1) else { unreachable!() };
+            world.send(writer, Packet::Publish(Publish { retain: true, ..message }));
+            let reader = world.join(connect("reader").kept(kept));
+            world.hush();
+            world.send(reader, subscribe(1, &[("t", granted)]));
+            assert_eq!(world.hears(reader)[1], format!("PUBLISH t {heard} retain 'x'"));
+        }
+    }
+}
+
 /// [MQTT-3.3.1-10]
 #[test]
 fn retain_handling_1_brings_them_to_a_new_subscription_only() {
