@@ -8,6 +8,7 @@ mod bench;
 mod broker;
 mod check;
 mod fuzz;
+mod mutants;
 mod process;
 mod programs;
 mod spec;
@@ -36,6 +37,7 @@ enum Word {
     Check(check::Arguments),
     Test(test::Arguments),
     Spec(spec::Arguments),
+    Mutants(mutants::Arguments),
     Fuzz(fuzz::Arguments),
     Interop(programs::InteropArguments),
     Trials(programs::TrialsArguments),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Word::Check(arguments) => check::run(&arguments),
         Word::Test(arguments) => test::run(&arguments),
         Word::Spec(arguments) => spec::run(&arguments),
+        Word::Mutants(arguments) => mutants::run(&arguments),
         Word::Fuzz(arguments) => fuzz::run(&arguments),
         Word::Interop(arguments) => programs::interop(&arguments),
         Word::Trials(arguments) => programs::trials(&arguments),
