@@ -180,6 +180,47 @@ fn they_come_in_the_order_of_their_topic_names() {
     assert_eq!(kept(&mut world), expected);
 }
 
+/// A reader of "#" whose socket takes nothing, with fifty retained messages of which few fit, and their writer.
+fn slow_reader(kept: u32) -> (World, Client, Client) {
+    let mut settings = Settings::new(Dialect::NATIVE);
+    settings.send.ahead_bytes = 1_000;
+    let mut world = World::with(settings);
+    let writer = world.join(connect("writer"));
+    for number in 0..50 {
+        world.send(writer, retain(&format!("t/{number:02}"), &[b'x'; 100]));
+    }
+    let reader = world.join(connect("reader").kept(kept));
+    world.hush();
+    world.deafen(reader);
+    world.send(reader, subscribe(1, &[("#", 1)]));
+    (world, reader, writer)
+}
+
+#[test]
+fn they_come_as_fast_as_their_reader_takes_them() {
+    for kept in [0, 3600] {
+        let (mut world, reader, _) = slow_reader(kept);
+        world.undeafen(reader);
+        let heard = world.hears(reader);
+        let topics: Vec<_> = heard[1..].iter().map(|line| &line[8..12]).collect();
+        let expected: Vec<_> = (0..50).map(|number| format!("t/{number:02}")).collect();
+        assert_eq!(topics, expected);
+    }
+}
+
+#[test]
+fn one_that_is_replaced_or_deleted_while_it_waits_does_not_come_behind_its_successor() {
+    let (mut world, reader, writer) = slow_reader(0);
+    world.send(writer, retain("t/48", b"newer"));
+    world.send(writer, retain("t/49", b""));
+    world.undeafen(reader);
+    let heard = world.hears(reader);
+    let of = |topic: &str| heard.iter().filter(|line| line.contains(topic)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("t/48"), ["PUBLISH t/48 q0 'newer'"]);
+    assert_eq!(of("t/49"), ["PUBLISH t/49 q0 ''"]);
+    assert_eq!(heard.len(), 51);
+}
+
 /// A limit is told to MQTT 5 publishers with 0x97; what is there may still be changed and deleted.
 #[test]
 fn beyond_the_limit_no_new_one_is_kept() {
