@@ -46,7 +46,9 @@ impl Shard {
             AuthStep::Failure(reason) => return Err(Violation::new(reason, "the re-authentication failed")),
         };
         state.exchange = next;
-        encode_auth(reason, &state.method, &data, out.outgoing(connection.id).buffer());
+        let method = state.method.clone();
+        let outgoing = out.outgoing(connection.id);
+        connection.reply(outgoing, None, |bytes| encode_auth(reason, &method, &data, bytes));
         Ok(())
     }
 }

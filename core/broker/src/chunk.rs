@@ -61,6 +61,17 @@ pub struct Packed<'a> {
     entry: &'a Entry,
 }
 
+/// What decides how a Message may be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// Quality of Service it was published with.
+    pub qos: QoS,
+    /// It is small, is not retained and does not expire: all who get it with QoS 0 get the same bytes.
+    pub is_plain: bool,
+    /// Bytes of payload.
+    pub payload_len: usize,
+}
+
 impl Chunk {
     /// Packs a Message.
     pub fn push(&mut self, message: &MessageRef<'_>, to: Arc<Destinations>) {
@@ -155,6 +166,21 @@ impl<'a> Packed<'a> {
         match &self.entry.body {
             Body::Inline(inline) => inline.message(&self.chunk.bytes),
             Body::Shared => self.entry.message.get().expect("a shared body has its message").view(),
+        }
+    }
+
+    /// What decides how it may be sent, without its topic and payload.
+    pub fn head(&self) -> Head {
+        match &self.entry.body {
+            Body::Inline(inline) => Head {
+                qos: inline.qos,
+                is_plain: !inline.retain && inline.expires.is_none(),
+                payload_len: inline.payload_len,
+            },
+            Body::Shared => {
+                let message = self.message();
+                Head { qos: message.qos, is_plain: false, payload_len: message.payload.len() }
+            }
         }
     }
 

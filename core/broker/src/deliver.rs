@@ -158,12 +158,11 @@ impl Wire {
         self.is_plain = true;
         self.is_qos0 = true;
         (self.messages, self.payload_bytes) = (0, 0);
-        for packed in run.messages() {
-            let message = packed.message();
-            self.is_plain &= !message.retain && message.expires.is_none() && !packed.is_large();
-            self.is_qos0 &= message.qos == QoS::AtMostOnce;
+        for head in run.messages().map(|packed| packed.head()) {
+            self.is_plain &= head.is_plain;
+            self.is_qos0 &= head.qos == QoS::AtMostOnce;
             self.messages += 1;
-            self.payload_bytes += message.payload.len() as u64;
+            self.payload_bytes += head.payload_len as u64;
         }
     }
 

@@ -24,6 +24,10 @@ mod retained;
 mod routes;
 mod shared;
 mod subscribers;
+mod sync;
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 mod books;
 mod sessions;
@@ -37,7 +41,7 @@ mod outbox;
 mod settings;
 pub mod sys;
 
-pub use chunk::{Chunk, Packed, Run};
+pub use chunk::{Chunk, Head, Packed, Run};
 pub use commit::shards_of;
 pub use counters::{Counters, Ledger};
 pub use destinations::{Destinations, Own, Recipient};

@@ -131,20 +131,24 @@ impl Shard {
             copies.extend(self::copies(member, &message));
         }
         let is_journaled = !copies.is_empty() || origin.mark.is_some() || origin.will_of.is_some();
-        let block = is_journaled.then(|| Arc::new(message.to_message()));
-        // Nobody sees a QoS 2 Message before its mark is durable.
-        let is_held = message.qos == QoS::ExactlyOnce && is_journaled;
+        // Nobody sees a QoS 2 Message before its mark is durable, nor before one that waits for that.
+        let is_held = message.qos == QoS::ExactlyOnce && (is_journaled || !self.held.is_empty());
+        let block = (is_journaled || is_held).then(|| Arc::new(message.to_message()));
+        let held_by = match self.held.back() {
+            Some((last, ..)) if !is_journaled => *last,
+            _ => self.batch,
+        };
         for destinations in std::iter::once(&destinations).chain(&members) {
             match &block {
                 _ if destinations.shards.is_empty() || is_all_journaled(destinations, message.qos) => {}
                 Some(block) if is_held => {
-                    self.held.push_back((self.batch, Arc::clone(block), Arc::clone(destinations)));
+                    self.held.push_back((held_by, Arc::clone(block), Arc::clone(destinations)));
                 }
                 Some(block) => out.deliveries.push_shared(Arc::clone(block), Arc::clone(destinations)),
                 None => out.deliveries.push(&message, Arc::clone(destinations)),
             }
         }
-        if let Some(message) = block {
+        if let Some(message) = block.filter(|_| is_journaled) {
             let Origin { mark, will_of, .. } = origin;
             self.records.push(Record::Published(PublishRecord { message, copies, mark, will_of }));
         }

@@ -6,18 +6,17 @@
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use martlet_packet::QoS;
 use martlet_record::{SessionNumber, ShardId};
 use martlet_topic::{FilterMap, SubscriptionFilter, TopicFilter, TopicName};
-use parking_lot::RwLock;
 
 use crate::destinations::{Destinations, Own, Recipient};
 use crate::shared::Group;
 use crate::subscribers::Subscribers;
+use crate::sync::{AtomicU32, Ordering, RwLock};
 
 const EXACT_TABLES: usize = 64;
 const EXACT_VERSIONS: usize = 4096;

@@ -180,6 +180,11 @@ impl Handshake {
                 let method = request.authentication_method.as_deref().unwrap_or_default();
                 let mut bytes = Vec::new();
                 encode_auth(ReasonCode::ContinueAuthentication, method, &data, &mut bytes);
+                if bytes.len() > request.maximum_packet_size as usize {
+                    let text = "AUTH is larger than the Client's Maximum Packet Size";
+                    let violation = Violation::new(ReasonCode::PacketTooLarge, text);
+                    return refuse(request.version, request.maximum_packet_size, policy, violation);
+                }
                 *self = Self::Authenticating { request, exchange };
                 Progress::Reply(bytes)
             }
