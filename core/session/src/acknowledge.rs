@@ -23,7 +23,7 @@ pub enum Received {
     Release(Ordinal),
     /// It was said before: PUBREL is sent again, or already waits for its commit.
     Again(CopyState),
-    /// The Client does not want it: the identifier is free again [MQTT-4.3.3-4].
+    /// The Client does not want it: the identifier is free again [MQTT-4.4.0-2].
     Refused(Acknowledged),
     /// No such copy is in flight.
     Unknown,
@@ -39,7 +39,7 @@ impl Session {
         Ok(self.finish(ordinal, how(ack)))
     }
 
-    /// PUBREC: from here the copy is never sent again [MQTT-4.3.3-7]. A persistent Session's PUBREL waits for the commit.
+    /// PUBREC: from here the copy is never sent again [MQTT-4.3.3-6]. A persistent Session's PUBREL waits for the commit.
     pub fn receive_pubrec(&mut self, ack: &Ack<'_>) -> Result<Received, Violation> {
         let next = if self.is_persistent() { CopyState::Received } else { CopyState::Released };
         let Some((ordinal, copy)) = self.outbound.find(ack.packet_id) else { return Ok(Received::Unknown) };

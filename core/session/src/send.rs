@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Sends what the Client may have: first again what an earlier Network Connection left unanswered, in its order
-    /// [MQTT-4.4.0-1], [MQTT-4.6.0-1], then what is queued. `settle` hears of every copy that ends here. Returns how
+    /// [MQTT-4.4.0-1], then what is queued. `settle` hears of every copy that ends here. Returns how
     /// many PUBLISH packets that made.
     pub fn send_queued(
         &mut self,

@@ -34,6 +34,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How often `$SYS` topics are published; zero turns them off.
     pub sys_interval: Duration,
+    /// Bytes of Messages that may wait for one runner; beyond it Clients that publish are not read until it caught up.
+    pub mailbox_bytes_max: usize,
 }
 
 impl Config {
@@ -48,6 +50,7 @@ impl Config {
             connections_max: None,
             connect_timeout: Duration::from_secs(10),
             sys_interval: Duration::from_secs(10),
+            mailbox_bytes_max: 8 * 1024 * 1024,
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) connections_max: usize,
     pub(crate) connect_timeout: Duration,
     pub(crate) sys_interval: Duration,
+    mailbox_bytes_max: usize,
     connections: AtomicUsize,
     /// Runners that read nothing more, because the node ends.
     resting: AtomicUsize,
@@ -53,6 +54,7 @@ impl Shared {
             connections_max: config.connections_max(),
             connect_timeout: config.connect_timeout,
             sys_interval: config.sys_interval,
+            mailbox_bytes_max: config.mailbox_bytes_max,
             connections: AtomicUsize::new(0),
             resting: AtomicUsize::new(0),
         }
@@ -98,6 +100,7 @@ impl Shared {
 
     /// May Clients that publish be read?
     pub(crate) fn has_room(&self) -> bool {
-        self.journal.has_room() && (self.mailboxes.len() == 1 || self.mailboxes.iter().all(Mailbox::has_room))
+        let is_free = |mailbox: &Mailbox| mailbox.bytes() < self.mailbox_bytes_max;
+        self.journal.has_room() && (self.mailboxes.len() == 1 || self.mailboxes.iter().all(is_free))
     }
 }
