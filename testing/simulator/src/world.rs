@@ -129,6 +129,12 @@ impl World {
 
     /// A Client's Network Connection breaks; the world settles.
     pub fn cut(&mut self, client: Client) {
+        self.break_off(client);
+        self.settle();
+    }
+
+    /// A Client's Network Connection breaks; nothing else happens yet.
+    pub fn break_off(&mut self, client: Client) {
         let (peer, id) = (&mut self.peers[client.0], connection_id(client));
         let place = peer.place();
         peer.phase = Phase::Closed;
@@ -136,7 +142,6 @@ impl World {
         if let Some(Place { home, slot }) = place {
             self.shards[home.index()].closed(slot, id, why, self.now, &mut self.out);
         }
-        self.settle();
     }
 
     /// The node says good-bye to all; the world settles.
