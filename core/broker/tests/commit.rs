@@ -266,3 +266,23 @@ fn connack_that_ends_a_session_that_was_kept() {
     let new = world.dial(connect("client"));
     hears_after_commit(&mut world, new, &["CONNACK 00"]);
 }
+
+/// What waits for a commit is not overtaken by what need not wait any more. [MQTT-4.6.0-5]
+#[test]
+fn qos_2_messages_keep_their_order_when_the_last_kept_receiver_leaves() {
+    let mut world = slow_world();
+    let [keeping, volatile] = [kept("keeping"), connect("volatile")].map(|connecting| {
+        let reader = world.join(connecting);
+        world.send(reader, subscribe(1, &[("t", 2)]));
+        reader
+    });
+    let writer = settled(&mut world, connect("writer"));
+    world.post(writer, publish_qos("t", b"first", 2, 1));
+    world.turn();
+    world.post(keeping, unsubscribe(2, &["t"]));
+    world.turn();
+    world.post(writer, publish_qos("t", b"second", 2, 2));
+    world.settle();
+    assert_eq!(world.hears(volatile), ["PUBLISH t q2 #1 'first'", "PUBLISH t q2 #2 'second'"]);
+    assert_eq!(world.hears(writer), ["PUBREC 1", "PUBREC 2"]);
+}

@@ -1,9 +1,12 @@
 //! Maximum Packet Size of the Client: nothing larger is sent to it, and words give way before facts.
 
+use std::sync::Arc;
+
 use martlet_access::Rules;
 use martlet_broker::{Dialect, Settings};
-use martlet_packet::{Property, frame};
-use martlet_simulator::{Client, World, connect, publish, publish_qos, subscribe};
+use martlet_packet::{Property, ReasonCode, frame};
+use martlet_session::{AuthStep, Authenticator, Exchange};
+use martlet_simulator::{Client, World, auth, block, connect, publish, publish_qos, subscribe};
 use martlet_topic::{Limits, TopicFilter};
 
 /// A node that lets nobody near "secret", and says so where there is room for it.
@@ -120,6 +123,50 @@ fn no_answer_exceeds_the_limit_either() {
         assert!(len <= 40, "{len} bytes");
         assert!(world.is_closed(client), "a Client that waits for an answer in vain is told");
     }
+}
+
+/// Says a lot.
+#[derive(Debug)]
+struct Talker;
+
+impl Authenticator for Talker {
+    fn method(&self) -> &str {
+        "TALK"
+    }
+
+    fn begin(&self, _client_id: &str) -> Box<dyn Exchange> {
+        Box::new(Self)
+    }
+}
+
+impl Exchange for Talker {
+    fn step(&mut self, data: &[u8]) -> AuthStep {
+        match data {
+            b"quiet" => AuthStep::Success(Vec::new()),
+            _ => AuthStep::Continue(vec![b'x'; 100]),
+        }
+    }
+}
+
+/// [MQTT-3.1.2-24]
+#[test]
+fn no_auth_exceeds_the_limit() {
+    let authenticators: Arc<[Arc<dyn Authenticator>]> = Arc::new([Arc::new(Talker)]);
+    let settings = Settings { authenticators, ..Settings::new(Dialect::NATIVE) };
+    let talking = |data| [Property::AuthenticationMethod("TALK"), Property::AuthenticationData(data)];
+    let connecting = |data: &'static [u8]| {
+        let [method, data] = talking(data);
+        connect("client").with(&method).with(&data).with(&Property::MaximumPacketSize(40))
+    };
+    let mut world = World::with(settings);
+    let client = world.join(connecting(b"loud"));
+    assert!(world.hears_bytes(client).len() <= 40);
+    assert!(world.is_closed(client));
+    let client = world.join(connecting(b"quiet"));
+    world.hush();
+    world.send(client, auth(ReasonCode::ReAuthenticate, &block(&talking(b"loud"))));
+    assert!(world.hears_bytes(client).len() <= 40);
+    assert!(world.is_closed(client));
 }
 
 /// [MQTT-3.2.2-15]
