@@ -101,7 +101,12 @@ impl Outbox {
 
     /// The bytes of a Network Connection as they are, without a promise to write.
     pub fn waiting(&self, connection: ConnectionId) -> Option<&Outgoing> {
-        self.outgoing.get(connection.slot as usize)
+        self.waiting_at(connection.slot)
+    }
+
+    /// As [`Outbox::waiting`], for the Network Connection in this place.
+    pub fn waiting_at(&self, slot: u32) -> Option<&Outgoing> {
+        self.outgoing.get(slot as usize)
     }
 
     /// As [`Outbox::waiting`], to say that the socket was blocked or took some.

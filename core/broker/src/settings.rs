@@ -24,6 +24,8 @@ pub struct Settings {
     pub retain_available: bool,
     /// Retained messages the node keeps; one more is refused with 0x97, or not retained for MQTT 3.
     pub retained_messages_max: usize,
+    /// Subscriptions one Session may have; one more is refused with 0x97.
+    pub subscriptions_max: usize,
     /// Keep Alive no Client may exceed, in seconds: MQTT 5 Clients are told [MQTT-3.1.2-21].
     pub keep_alive_max: Option<u16>,
     /// Session Expiry Interval no Client may exceed, in seconds.
@@ -60,6 +62,7 @@ impl Settings {
             maximum_qos: QoS::ExactlyOnce,
             retain_available: true,
             retained_messages_max: 1_000_000,
+            subscriptions_max: 100_000,
             keep_alive_max: None,
             session_expiry_max: u32::MAX,
             default_session_expiry: dialect.default_session_expiry,

@@ -33,6 +33,7 @@ impl Shard {
         let is_persistent = resident.session.is_persistent();
         let Some(state) = resident.session.connection.as_deref() else { return Ok(()) };
         let connection = state.id;
+        let room = self.node.settings.subscriptions_max.saturating_sub(resident.session.subscriptions.len());
         // A packet with one bad filter subscribes to nothing, so all are looked at first.
         let filters = subscribe.filters.iter();
         let asked: Vec<_> =
@@ -40,6 +41,11 @@ impl Shard {
         let (mut reasons, mut made, mut text) = (Vec::with_capacity(asked.len()), Vec::new(), None);
         for asked in asked {
             reasons.push(match asked {
+                Asked::Allowed(filter, _) if made.len() >= room && !self.has_subscription(slot, &filter) => {
+                    let max = self.node.settings.subscriptions_max;
+                    text.get_or_insert_with(|| format!("a Session may have {max} Subscriptions and no more"));
+                    ReasonCode::QuotaExceeded
+                }
                 Asked::Allowed(filter, options) => {
                     made.extend(self.grant(slot, filter, options, subscribe.subscription_id, now));
                     options.qos.into()
@@ -60,6 +66,11 @@ impl Shard {
             self.send_queued(slot, now, out);
         }
         Ok(())
+    }
+
+    fn has_subscription(&self, slot: u32, filter: &SubscriptionFilter) -> bool {
+        let resident = self.sessions.get(slot);
+        resident.is_some_and(|resident| resident.session.subscriptions.get(filter).is_some())
     }
 
     /// May this be subscribed to, and with what options?

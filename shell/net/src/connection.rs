@@ -52,6 +52,8 @@ pub struct Connection {
     pub publishes: bool,
     /// It will be read: now, or once its CONNACK has left.
     pub is_queued: bool,
+    /// It is not read until it took more of what waits for it: whoever does not listen need not speak.
+    pub is_paused: bool,
     /// The peer closed its side: read on until nothing comes.
     pub is_half_closed: bool,
     /// The socket took nothing more when it was last written.
@@ -101,6 +103,7 @@ impl Connection {
             version: Version::V5,
             publishes: false,
             is_queued: false,
+            is_paused: false,
             is_half_closed: false,
             is_blocked: false,
             watches_writable: false,

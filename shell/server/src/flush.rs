@@ -51,6 +51,19 @@ impl Runner {
         if took > 0 && self.shared.node.settings.taking_is_life {
             self.tell_taken(id);
         }
+        self.read_again(id);
+    }
+
+    /// A connection that was left unread for what it owed is read again once it took enough.
+    fn read_again(&mut self, id: ConnectionId) {
+        let owes_much = self.owes_much(id.slot);
+        if let Some(connection) = self.connections.get(id)
+            && connection.is_paused
+            && !owes_much
+        {
+            connection.is_paused = false;
+            self.queue(id);
+        }
     }
 
     /// The socket took everything: there may be more behind it.

@@ -29,6 +29,7 @@ impl Runner {
 
     /// Reads one connection, if this is a time to read it.
     fn read(&mut self, slot: u32, has_room: bool, buffer: &mut [u8]) {
+        let owes_much = self.owes_much(slot);
         let Some((id, connection)) = self.connections.at(slot) else { return };
         if matches!(connection.phase, Phase::Connecting) {
             return; // It stays queued, and is read when it opens.
@@ -43,8 +44,16 @@ impl Runner {
                 self.held_back += 1;
                 self.queue(id);
             }
+            Phase::Open if owes_much => connection.is_paused = true,
             Phase::Open => self.read_now(id, buffer),
         }
+    }
+
+    /// More waits for a connection than Messages alone may bring it: it does not take its answers.
+    pub(crate) fn owes_much(&self, slot: u32) -> bool {
+        let limits = &self.shared.node.settings.send;
+        let most = limits.qos0_bytes + limits.ahead_bytes;
+        self.out.waiting_at(slot).is_some_and(|outgoing| outgoing.len() > most)
     }
 
     /// Reads once and takes what came.
