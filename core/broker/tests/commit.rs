@@ -223,6 +223,7 @@ fn replies_keep_their_order() {
     assert_eq!((turns, heard), (DELAY - 10, vec!["PUBACK 1".to_owned(), "PUBACK 2 10".to_owned()]));
     let (turns, heard) = hears_after(&mut world, writer);
     assert_eq!((turns, heard), (9, vec!["PUBACK 3".to_owned()]));
+    assert_eq!(world.counters().connects, 2, "each is counted once");
 }
 
 /// Message, receivers and mark of a QoS 2 PUBLISH are durable before any receiver sees it: else a publisher that sends it

@@ -143,6 +143,22 @@ fn overlapping_subscriptions_bring_one_copy_or_one_each() {
     }
 }
 
+/// Mosquitto does not count the first byte of a packet.
+#[test]
+fn a_packet_one_byte_above_the_clients_maximum_is_sent_by_mosquitto_alone() {
+    for (dialect, most) in [(Dialect::NATIVE, 40), (Dialect::MOSQUITTO, 41)] {
+        // Two bytes of fixed header, three of Topic Name, one of Property Length.
+        for (payload, is_sent) in [(most - 6, true), (most - 5, false)] {
+            let mut world = World::with(Settings::new(dialect));
+            let reader = world.join(connect("reader").with(&Property::MaximumPacketSize(40)));
+            world.send(reader, subscribe(1, &[("t", 0)]));
+            let writer = settled(&mut world, "writer");
+            world.send(writer, publish("t", &vec![b'x'; payload]));
+            assert_eq!(!world.hears(reader).is_empty(), is_sent, "{} {payload}", dialect.name);
+        }
+    }
+}
+
 #[test]
 fn mosquitto_gives_no_topic_aliases() {
     let mut world = mosquitto();
@@ -244,6 +260,25 @@ fn clean_start_discards_a_delayed_will_with_mosquitto_alone() {
         world.join(connect("mortal"));
         world.pass(50);
         assert_eq!(world.hears(reader).len(), published, "{}", dialect.name);
+    }
+}
+
+#[test]
+fn a_take_over_discards_the_will_of_a_session_that_goes_on_with_mosquitto_alone() {
+    for (dialect, kept, goes_on, published) in [
+        (Dialect::NATIVE, 100, true, 1),
+        (Dialect::MOSQUITTO, 100, true, 0),
+        (Dialect::MOSQUITTO, 100, false, 1),
+        (Dialect::MOSQUITTO, 0, true, 1),
+    ] {
+        let mut world = World::with(Settings::new(dialect));
+        let reader = settled(&mut world, "reader");
+        world.send(reader, subscribe(1, &[("will", 0)]));
+        let mortal = || connect("mortal").kept(kept);
+        world.join(mortal().will("will", b"gone", QoS::AtMostOnce, false, 0));
+        world.hush();
+        world.join(if goes_on { mortal() } else { connect("mortal") });
+        assert_eq!(world.hears(reader).len(), published, "{} {kept} {goes_on}", dialect.name);
     }
 }
 

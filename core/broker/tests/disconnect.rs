@@ -116,6 +116,25 @@ fn a_session_is_kept_until_its_expiry_has_passed_since_its_network_connection_en
     assert_eq!(world.hears(back), ["CONNACK 00"]);
 }
 
+/// [MQTT-4.1.0-1]
+#[test]
+fn who_came_back_in_time_stays_with_new_terms() {
+    let mut world = World::new();
+    let first = world.join(connect("client").kept(10).keep_alive(4));
+    world.cut(first);
+    world.pass(9);
+    let second = world.join(connect("client").kept(100).keep_alive(4));
+    for _ in 0..10 {
+        world.pass(4);
+        world.send(second, ping());
+    }
+    world.cut(second);
+    world.pass(99);
+    assert_eq!(world.counters().sessions, 1);
+    world.pass(1);
+    assert_eq!(world.counters().sessions, 0);
+}
+
 /// §3.1.2.11.2: 0xFFFFFFFF is no number of seconds.
 #[test]
 fn the_largest_session_expiry_never_passes() {

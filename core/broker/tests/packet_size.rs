@@ -36,6 +36,17 @@ fn connack_leaves_its_reason_string_out() {
     assert_eq!(world.hears_in_full(cramped), ["CONNACK 8c", "closed"]);
 }
 
+/// [MQTT-3.1.2-24]
+#[test]
+fn a_client_that_cannot_take_its_connack_is_closed_without() {
+    for kept in [0, 3600] {
+        let mut world = World::new();
+        let client = world.join(connect("client").kept(kept).with(&Property::MaximumPacketSize(10)));
+        assert_eq!(world.hears(client), ["closed"]);
+        assert_eq!((world.counters().connected, world.counters().connects), (0, 0));
+    }
+}
+
 /// [MQTT-3.4.2-2] [MQTT-3.5.2-2]
 #[test]
 fn puback_and_pubrec_leave_their_reason_string_out() {

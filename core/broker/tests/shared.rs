@@ -109,6 +109,16 @@ fn an_absent_members_turns_are_shared_by_all_the_others() {
 }
 
 #[test]
+fn a_member_that_comes_back_has_its_turns_again() {
+    let (mut world, members, publisher) = world_with_members(SharedStrategy::RoundRobin, &[3600; 2]);
+    world.cut(members[0]);
+    let back = world.join(connect("member-0").kept(3600));
+    publish_numbers(&mut world, publisher, 1, 10);
+    assert_eq!(payloads(&mut world, back).len(), 5);
+    assert_eq!(payloads(&mut world, members[1]).len(), 5);
+}
+
+#[test]
 fn while_all_are_absent_their_sessions_keep_what_comes() {
     let (mut world, members, publisher) = world_with_members(SharedStrategy::RoundRobin, &[3600; 2]);
     members.iter().for_each(|member| world.cut(*member));
