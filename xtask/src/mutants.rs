@@ -9,13 +9,13 @@ mod mutation;
 mod proofs;
 mod trial;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use copy::Copy;
-use mutation::{LIST, Mutation};
+use mutation::{Edit, LIST, Mutation};
 use proofs::Proofs;
 use trial::{Outcome, TestName, Trials};
 
@@ -68,29 +68,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report(&placed, &outcomes)
 }
 
-/// A mutation whose line was found.
+/// A mutation whose lines were found.
 struct Placed<'a> {
     mutation: &'a Mutation,
-    line: usize,
+    places: String,
 }
 
-/// Finds the line of each mutation; everything wrong with the entries is told at once.
+/// Finds the lines of each mutation; everything wrong with the entries is told at once.
 fn place<'a>(root: &Path, proofs: &Proofs, mutations: &[&'a Mutation]) -> Result<Vec<Placed<'a>>> {
     let mut placed = Vec::new();
     let mut wrong = 0;
+    let mut uncited = BTreeSet::new();
     for &mutation in mutations {
         let mut complaints = proofs.complaints(mutation);
-        match line_of(root, mutation) {
-            Ok(line) => placed.push(Placed { mutation, line }),
+        match mutation.edits.iter().map(|edit| place_of(root, edit)).collect::<Result<Vec<_>>>() {
+            Ok(places) => placed.push(Placed { mutation, places: places.join(" ") }),
             Err(error) => complaints.push(format!("{error:#}")),
         }
         for complaint in &complaints {
             terminal::failure(&format!("{}: {complaint}", mutation.title()));
         }
         wrong += complaints.len();
-        for statement in proofs.uncited(mutation) {
-            terminal::warning(&format!("no comment in {} cites {statement}", mutation.file));
-        }
+        uncited.extend(proofs.uncited(mutation).into_iter().map(|id| (id, &mutation.edits[0].file)));
+    }
+    for (id, file) in uncited {
+        terminal::warning(&format!("{file} obeys [{id}], but no comment there says so"));
     }
     if wrong > 0 {
         bail!("{wrong} things to mend in {LIST}");
@@ -99,10 +101,10 @@ fn place<'a>(root: &Path, proofs: &Proofs, mutations: &[&'a Mutation]) -> Result
     Ok(placed)
 }
 
-fn line_of(root: &Path, mutation: &Mutation) -> Result<usize> {
-    let file = &mutation.file;
+fn place_of(root: &Path, edit: &Edit) -> Result<String> {
+    let file = &edit.file;
     let text = std::fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))?;
-    Ok(mutation.apply(&text)?.line)
+    Ok(format!("{file}:{}", edit.apply(&text)?.line))
 }
 
 /// Runs each test on the code as it is, then on its mutation.
@@ -147,9 +149,8 @@ fn report(placed: &[Placed<'_>], outcomes: &[Outcome]) -> Result<()> {
 
 fn print_table(placed: &[Placed<'_>], outcomes: &[Outcome]) {
     let head = ["statement", "line", "test", "caught"].map(str::to_owned);
-    let rows = placed.iter().zip(outcomes).map(|(Placed { mutation, line }, outcome)| {
-        let place = format!("{}:{line}", mutation.file);
-        [mutation.title(), place, mutation.test.name.clone(), outcome.to_string()]
+    let rows = placed.iter().zip(outcomes).map(|(Placed { mutation, places }, outcome)| {
+        [mutation.title(), places.clone(), mutation.test.name.clone(), outcome.to_string()]
     });
     let rows: Vec<[String; 4]> = std::iter::once(head).chain(rows).collect();
     let widths: [usize; 4] =
@@ -178,7 +179,7 @@ fn print_draw(proofs: &Proofs, mutations: &[Mutation], count: usize, seed: u64) 
             println!("    no mutation");
         }
         for mutation in mutated {
-            println!("    mutation of {}: {}", mutation.file, mutation.test.name);
+            println!("    mutation of {}: {}", mutation.edits[0].file, mutation.test.name);
         }
     }
 }

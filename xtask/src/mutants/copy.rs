@@ -1,13 +1,13 @@
 //! A copy of the tracked files, where lines may be disabled. The rule kept here: the checkout is
 //! never written to, and the copy holds at most one mutation at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::mutation::Mutation;
+use super::mutation::{Edit, Mutation};
 use crate::process;
 
 /// The copy, held by one run at a time.
@@ -50,13 +50,26 @@ impl Copy {
 
     /// Does something while a rule is disabled.
     pub(super) fn with<T>(&self, mutation: &Mutation, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let path = self.root.join(&mutation.file);
-        let original =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        write(&path, mutation.apply(&original)?.text.as_bytes())?;
-        let result = act();
-        write(&path, original.as_bytes())?;
+        let mut originals = BTreeMap::new();
+        for Edit { file, .. } in &mutation.edits {
+            let path = self.root.join(file);
+            let original = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+            originals.insert(path, original);
+        }
+        let result = self.disable(mutation).and_then(|()| act());
+        for (path, original) in &originals {
+            write(path, original.as_bytes())?;
+        }
         result
+    }
+
+    fn disable(&self, mutation: &Mutation) -> Result<()> {
+        for edit in &mutation.edits {
+            let path = self.root.join(&edit.file);
+            let edited = edit.apply(&fs::read_to_string(&path)?)?;
+            write(&path, edited.text.as_bytes())?;
+        }
+        Ok(())
     }
 }
 

@@ -18,17 +18,25 @@ pub(super) struct Mutation {
     pub(super) statements: Vec<String>,
     /// What we promise beyond the statements, in our own words.
     promise: Option<String>,
-    /// The file, relative to the root.
-    pub(super) file: String,
-    line: String,
-    becomes: String,
+    /// The lines that keep it: mostly one.
+    pub(super) edits: Vec<Edit>,
     /// The test that must fail.
     pub(super) test: TestName,
 }
 
-/// A file with its rule disabled.
+/// One place of the code and what it becomes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edit {
+    /// Relative to the root.
+    pub(super) file: String,
+    line: String,
+    becomes: String,
+}
+
+/// A file with one place edited.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mutated {
+pub(super) struct Edited {
     /// The number of the first line that changed.
     pub(super) line: usize,
     pub(super) text: String,
@@ -42,43 +50,14 @@ pub(super) fn read(root: &Path) -> Result<Vec<Mutation>> {
 
 fn parse(text: &str) -> Result<Vec<Mutation>> {
     let list: List = toml::from_str(text)?;
-    list.mutation
-        .into_iter()
-        .map(|entry| {
-            let file = entry.file.clone();
-            entry.check().with_context(|| format!("an entry of {file}"))
-        })
-        .collect()
+    let check = |entry: Entry| {
+        let file = entry.file.clone();
+        entry.check().with_context(|| format!("an entry of {file}"))
+    };
+    list.mutation.into_iter().map(check).collect()
 }
 
 impl Mutation {
-    /// The file with the line replaced.
-    pub(super) fn apply(&self, text: &str) -> Result<Mutated> {
-        let mut places = text.match_indices(&self.line);
-        let first = places.next();
-        let others = places.count();
-        let Some((at, _)) = first else {
-            bail!(
-                "the code moved: {} no longer holds `{}`; have the entry follow it",
-                self.file,
-                self.line.trim()
-            );
-        };
-        if others > 0 {
-            bail!(
-                "{} holds `{}` {} times; have the entry name more of the line, or its neighbour too",
-                self.file,
-                self.line.trim(),
-                others + 1
-            );
-        }
-        let (before, after) = (&text[..at], &text[at + self.line.len()..]);
-        // A text that begins with the end of the line above is told by the line below.
-        let leading = self.line.len() - self.line.trim_start().len();
-        let line = text[..at + leading].matches('\n').count() + 1;
-        Ok(Mutated { line, text: [before, &self.becomes, after].concat() })
-    }
-
     /// What it is about, in a word.
     pub(super) fn title(&self) -> String {
         let statements = self.statements.iter().map(|statement| format!("[{statement}]"));
@@ -98,6 +77,31 @@ impl Mutation {
     }
 }
 
+impl Edit {
+    /// The file with the line replaced.
+    pub(super) fn apply(&self, text: &str) -> Result<Edited> {
+        let Self { file, line, becomes } = self;
+        let shown = line.trim();
+        let mut places = text.match_indices(line);
+        let Some((at, _)) = places.next() else {
+            bail!("the code moved: {file} no longer holds `{shown}`; have the entry follow it");
+        };
+        let others = places.count();
+        if others > 0 {
+            let times = others + 1;
+            bail!(
+                "{file} holds `{shown}` {times} times; have the entry name more of the line, or its neighbour"
+            );
+        }
+        let before = &text[..at];
+        let indentation = line.len() - line.trim_start().len();
+        Ok(Edited {
+            line: text[..at + indentation].matches('\n').count() + 1,
+            text: [before, becomes, &text[at + line.len()..]].concat(),
+        })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
@@ -114,16 +118,20 @@ struct Entry {
     file: String,
     line: String,
     becomes: String,
+    #[serde(default)]
+    also: Vec<Edit>,
     test: String,
 }
 
 impl Entry {
     fn check(self) -> Result<Mutation> {
-        let Self { statements, promise, file, line, becomes, test } = self;
+        let Self { statements, promise, file, line, becomes, also, test } = self;
+        let mut edits = vec![Edit { file, line, becomes }];
+        edits.extend(also);
         if statements.is_empty() && promise.is_none() {
             bail!("it says neither which statements nor which promise the line keeps");
         }
-        if line.trim().is_empty() || line == becomes {
+        if edits.iter().any(|edit| edit.line.trim().is_empty() || edit.line == edit.becomes) {
             bail!("`line` must be code, and `becomes` something else");
         }
         let test = TestName::parse(&test).with_context(|| {
@@ -131,7 +139,7 @@ impl Entry {
                 "`{test}` is no test: write -p PACKAGE --test FILE NAME, or -p PACKAGE --lib MODULE::NAME"
             )
         })?;
-        Ok(Mutation { statements, promise, file, line, becomes, test })
+        Ok(Mutation { statements, promise, edits, test })
     }
 }
 
@@ -161,6 +169,14 @@ test = "-p a --test retained a_message_is_kept"
     }
 
     #[test]
+    fn a_rule_may_be_kept_by_more_than_one_line() {
+        let also = "also = [{ file = \"core/b.rs\", line = \"b\", becomes = \"c\" }]\ntest =";
+        let mutation = parse(&ENTRY.replace("test =", also)).unwrap().remove(0);
+        let files: Vec<&str> = mutation.edits.iter().map(|edit| &*edit.file).collect();
+        assert_eq!(files, ["core/a.rs", "core/b.rs"]);
+    }
+
+    #[test]
     fn words_choose_by_the_title() {
         let is_about = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
@@ -178,6 +194,7 @@ test = "-p a --test retained a_message_is_kept"
             (r#"becomes = """#, r#"becomes = "kept.insert(topic);""#),
             ("--test retained", "retained"),
             ("file =", "folder = \"core\"\nfile ="),
+            ("test =", "also = [{ file = \"b.rs\", line = \"\", becomes = \"\" }]\ntest ="),
         ] {
             assert!(parse(&ENTRY.replace(what, instead)).is_err(), "{instead}");
         }
@@ -185,19 +202,19 @@ test = "-p a --test retained a_message_is_kept"
 
     #[test]
     fn the_line_is_replaced_and_its_number_told() {
-        let mutated = mutation().apply("fn keep() {\n    kept.insert(topic);\n}\n").unwrap();
-        assert_eq!(mutated, Mutated { line: 2, text: "fn keep() {\n    \n}\n".to_owned() });
+        let edited = mutation().edits[0].apply("fn keep() {\n    kept.insert(topic);\n}\n").unwrap();
+        assert_eq!(edited, Edited { line: 2, text: "fn keep() {\n    \n}\n".to_owned() });
     }
 
     #[test]
     fn a_line_that_moved_is_told() {
-        let error = mutation().apply("fn keep() {}\n").unwrap_err().to_string();
+        let error = mutation().edits[0].apply("fn keep() {}\n").unwrap_err().to_string();
         assert!(error.contains("the code moved: core/a.rs no longer holds"), "{error}");
     }
 
     #[test]
     fn a_line_that_stands_twice_is_told() {
-        let error = mutation().apply(&"kept.insert(topic);\n".repeat(2)).unwrap_err().to_string();
+        let error = mutation().edits[0].apply(&"kept.insert(topic);\n".repeat(2)).unwrap_err().to_string();
         assert!(error.contains("2 times"), "{error}");
     }
 }

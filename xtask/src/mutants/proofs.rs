@@ -74,10 +74,13 @@ impl Proofs {
         mutation.statements.iter().filter_map(complaint).collect()
     }
 
-    /// The statements of a mutation that its file does not cite where it obeys them.
-    pub(super) fn uncited(&self, mutation: &Mutation) -> Vec<String> {
-        let is_cited = |id: &String| self.get(id).is_none_or(|proof| proof.code.contains(&mutation.file));
-        mutation.statements.iter().filter(|id| !is_cited(id)).map(|id| format!("[{id}]")).collect()
+    /// The statements of a mutation that none of its files cites, though it is there that they are obeyed.
+    pub(super) fn uncited<'a>(&self, mutation: &'a Mutation) -> Vec<&'a str> {
+        let is_cited = |id: &str| {
+            let code = self.get(id).map_or(&[][..], |proof| &proof.code);
+            mutation.edits.iter().any(|edit| code.contains(&edit.file))
+        };
+        mutation.statements.iter().map(String::as_str).filter(|id| !is_cited(id)).collect()
     }
 }
 
