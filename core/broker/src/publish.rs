@@ -104,7 +104,7 @@ impl Shard {
             expires: publish.message_expiry.map(|seconds| now.time.after_seconds(u64::from(seconds))),
             version: 0,
         };
-        let published = self.publish(message, Origin { slot: Some(slot), mark, will_of: None }, out);
+        let published = self.publish(topic, message, Origin { slot: Some(slot), mark, will_of: None }, out);
         self.properties_space = properties;
         let is_pubrec = publish.qos.qos() == QoS::ExactlyOnce;
         let tells = !is_pubrec || self.node.settings.dialect.tells_absence;
@@ -115,14 +115,14 @@ impl Shard {
         self.answer_publish(slot, publish.qos, reason, "", published.is_durable, out);
     }
 
-    /// Retains, records and routes a Message.
+    /// Retains, records and routes a Message of this Topic Name.
     pub(crate) fn publish(
         &mut self,
+        topic: TopicName<'_>,
         mut message: MessageRef<'_>,
         origin: Origin,
         out: &mut Outbox,
     ) -> Published {
-        let topic = TopicName::parse(message.topic, &ANY).expect("it was checked on its way in");
         let retained = if message.retain { self.retain(topic, &mut message) } else { None };
         let destinations = self.cache.destinations(&self.node.routes, topic);
         let members = self.choose_members(&destinations, &message, origin.slot);

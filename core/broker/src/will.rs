@@ -1,6 +1,6 @@
 //! The Will Message: published when a Network Connection fails, at the end of its delay or of its Session.
 
-use martlet_record::Now;
+use martlet_record::{Now, Record};
 use martlet_topic::TopicName;
 
 use crate::Shard;
@@ -11,16 +11,21 @@ impl Shard {
     /// Publishes the Will of a Session, if it still has one [MQTT-3.1.2-8]; it is gone then [MQTT-3.1.2-10].
     pub(crate) fn publish_will(&mut self, slot: u32, now: Now, out: &mut Outbox) {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
-        let Some(will) = resident.session.will.take() else { return };
-        let (number, client_id) = (resident.session.number, resident.session.client_id.clone());
+        let session = &mut resident.session;
+        let Some(will) = session.will.take() else { return };
+        let (number, recorded, expiry) = (session.number, session.recorded, session.expiry);
+        let client_id = session.client_id.clone();
         let topic = TopicName::parse(will.message.topic(), &ANY).expect("it was checked on its way in");
         if let Some((_, text)) = self.refusal(topic, will.message.retain, will.message.view().payload) {
             out.notices.push(Notice::WillRefused { client_id, text });
+            if recorded {
+                let (session, at) = (number, now.wall);
+                self.records.push(Record::Disconnected { session, expiry, will_discarded: true, at });
+                self.journal(out);
+            }
             return;
         }
-        let resident = self.sessions.get(slot).expect("it was there a moment ago");
-        let will_of = resident.session.recorded.then_some(number);
-        let origin = Origin { slot: Some(slot), mark: None, will_of };
-        self.publish(will.message(number, now), origin, out);
+        let origin = Origin { slot: Some(slot), mark: None, will_of: recorded.then_some(number) };
+        self.publish(topic, will.message(number, now), origin, out);
     }
 }
