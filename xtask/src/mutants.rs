@@ -37,8 +37,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     check: bool,
 
-    /// Draw N server-side statements that have a test, and tell which of them have a mutation.
-    #[arg(long, value_name = "N", conflicts_with = "check")]
+    /// Draw N server-side statements that have a test by lot, and tell which of them have a mutation.
+    #[arg(long, value_name = "N", conflicts_with_all = ["check", "only"])]
     draw: Option<usize>,
 
     /// The seed of the draw: the same seed draws the same statements.
@@ -82,7 +82,7 @@ fn place<'a>(root: &Path, proofs: &Proofs, mutations: &[&'a Mutation]) -> Result
     for &mutation in mutations {
         let mut complaints = proofs.complaints(mutation);
         match mutation.edits.iter().map(|edit| place_of(root, edit)).collect::<Result<Vec<_>>>() {
-            Ok(places) => placed.push(Placed { mutation, places: places.join(" ") }),
+            Ok(places) => placed.push(Placed { mutation, places: places.join(", ") }),
             Err(error) => complaints.push(format!("{error:#}")),
         }
         for complaint in &complaints {
@@ -97,7 +97,11 @@ fn place<'a>(root: &Path, proofs: &Proofs, mutations: &[&'a Mutation]) -> Result
     if wrong > 0 {
         bail!("{wrong} things to mend in {LIST}");
     }
-    terminal::good(&format!("{} mutations stand where their entries say", placed.len()));
+    terminal::good(&format!(
+        "lines that stand where their entry says: {} of {}",
+        placed.len(),
+        mutations.len()
+    ));
     Ok(placed)
 }
 
@@ -143,7 +147,7 @@ fn report(placed: &[Placed<'_>], outcomes: &[Outcome]) -> Result<()> {
     if missed > 0 {
         bail!("{missed} of {} mutations are not caught", placed.len());
     }
-    terminal::good(&format!("all {} mutations are caught", placed.len()));
+    terminal::good(&format!("caught: {0} of {0}", placed.len()));
     Ok(())
 }
 
