@@ -18,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// see `cargo xtask --help`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Instead, try every order in which threads can change and read the routes (builds anew).
+    #[arg(long, conflicts_with_all = ["package", "filter", "rest"])]
+    loom: bool,
+
     /// Only this package, for instance martlet-session (may be repeated).
     #[arg(short, long, value_name = "NAME")]
     package: Vec<String>,
@@ -31,6 +35,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.loom {
+        return try_every_order();
+    }
     let mut build = cargo_test(arguments);
     build.arg("--no-run");
     terminal::step("building the tests");
@@ -53,6 +60,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             LIMIT.as_secs() / 60
         ));
     }
+    Ok(())
+}
+
+fn try_every_order() -> Result<()> {
+    let mut tests = process::cargo();
+    tests
+        .args(["test", "--package", "martlet-broker", "--lib", "--release", "interleavings"])
+        .env("RUSTFLAGS", "--cfg loom");
+    terminal::step(&process::line_of(&tests));
+    process::run(&mut tests)?;
+    terminal::good("in every order nobody is missed");
     Ok(())
 }
 
