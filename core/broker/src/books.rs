@@ -67,6 +67,7 @@ impl Books<'_> {
             Settled::Expired => &mut self.ledger.expired,
             Settled::QueueFull => &mut self.ledger.dropped_queue_full,
             Settled::TooLarge => &mut self.ledger.dropped_too_large,
+            Settled::Replaced => return,
         } += 1;
     }
 }

@@ -123,8 +123,11 @@ impl Shard {
         origin: Origin,
         out: &mut Outbox,
     ) -> Published {
-        let retained = if message.retain { self.retain(topic, &mut message) } else { None };
-        let destinations = self.cache.destinations(&self.node.routes, topic);
+        let (retained, destinations) = if message.retain && self.node.settings.retain_available {
+            self.retain(topic, &mut message)
+        } else {
+            (None, self.cache.destinations(&self.node.routes, topic))
+        };
         let members = self.choose_members(&destinations, &message, origin.slot);
         let mut copies = copies(&destinations, &message);
         for member in &members {
@@ -188,14 +191,17 @@ impl Shard {
         Some(Arc::clone(&member.alone))
     }
 
-    /// Replaces the retained message; what goes to the journal.
-    fn retain(&mut self, topic: TopicName<'_>, message: &mut MessageRef<'_>) -> Option<Record> {
-        if !self.node.settings.retain_available {
-            return None;
-        }
-        let (version, kept) = self.node.retained.replace(topic, message);
+    /// Replaces the retained message and finds who gets it live; also what goes to the journal.
+    fn retain(
+        &mut self,
+        topic: TopicName<'_>,
+        message: &mut MessageRef<'_>,
+    ) -> (Option<Record>, Arc<Destinations>) {
+        let Self { node, cache, .. } = self;
+        let matches = || cache.destinations(&node.routes, topic);
+        let (version, kept, destinations) = node.retained.replace_and(topic, message, matches);
         message.version = version;
-        Some(Record::Retained { topic: message.topic.into(), version, message: kept })
+        (Some(Record::Retained { topic: message.topic.into(), version, message: kept }), destinations)
     }
 
     /// A copy of an ended Session that was chosen for a Shared Subscription goes to another member, unless its first
@@ -236,8 +242,9 @@ impl Shard {
             version: 0,
         };
         let topic = TopicName::parse(topic, &ANY).expect("the node's own topics are legal");
-        self.node.retained.replace(topic, &message);
-        let destinations = self.cache.destinations(&self.node.routes, topic);
+        let Self { node, cache, .. } = self;
+        let matches = || cache.destinations(&node.routes, topic);
+        let (.., destinations) = node.retained.replace_and(topic, &message, matches);
         if !destinations.is_empty() {
             out.deliveries.push(&message, destinations);
         }

@@ -100,7 +100,9 @@ impl Recovery {
                 session.outbound.received(*ordinal, CopyState::Released);
             }),
             Record::Settled { session, ordinal, how } => self.with(*session, |session| match how {
-                Settled::QueueFull | Settled::Expired => drop(session.outbound.remove_queued(*ordinal)),
+                Settled::QueueFull | Settled::Expired | Settled::Replaced => {
+                    drop(session.outbound.remove_queued(*ordinal))
+                }
                 Settled::Delivered | Settled::Refused | Settled::TooLarge => {
                     session.outbound.start_up_to(*ordinal);
                     session.outbound.finish(*ordinal);

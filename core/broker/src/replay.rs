@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_packet::QoS;
-use martlet_record::{Now, ReplayedCopy, SubscribeRecord};
+use martlet_record::{Message, Now, Record, ReplayedCopy, Settled, SubscribeRecord};
 use martlet_session::{CopyState, Delivery, MessageCopy, Replaying, Sent, Session};
 use martlet_topic::TopicName;
 
@@ -12,19 +12,23 @@ use crate::outbox::Outbox;
 use crate::publish::ANY;
 
 impl Shard {
-    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8].
+    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8]. One that was
+    /// replaced while the Subscription waited for its commit is passed over: the newer one comes live.
     pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
         let mut waiting = Vec::new();
         for copy in &made.replayed {
             if copy.qos == QoS::AtMostOnce {
                 let message = Arc::clone(&copy.message);
                 waiting.push(Replaying { message, subscription_id: made.subscription_id });
-            } else {
+            } else if self.is_current(&copy.message) {
                 self.enqueue(made.slot, made.session, replayed_copy(made, copy), now, out);
+            } else {
+                self.pass_over(made, out);
             }
         }
         let max = self.node.settings.retained_messages_max;
         let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
+        let has_waited = resident.session.is_persistent();
         let Some(connection) = resident.session.open_connection().filter(|_| !waiting.is_empty()) else {
             return;
         };
@@ -33,7 +37,22 @@ impl Shard {
         let excess = connection.replaying.len().saturating_sub(max);
         connection.replaying.drain(..excess);
         self.counters.qos0_dropped += excess as u64;
-        self.go_on_replaying(made.slot, false, now, out);
+        self.go_on_replaying(made.slot, has_waited, now, out);
+    }
+
+    /// A retained copy that is not queued after all: its ordinal is used up, and the fold is told.
+    fn pass_over(&mut self, made: &SubscribeRecord, out: &mut Outbox) {
+        let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
+        if resident.session.is_persistent() {
+            let (session, ordinal) = (made.session, resident.session.outbound.skip());
+            self.records.push(Record::Settled { session, ordinal, how: Settled::Replaced });
+            self.journal(out);
+        }
+    }
+
+    fn is_current(&self, message: &Message) -> bool {
+        let topic = TopicName::parse(message.topic(), &ANY).expect("it was checked on its way in");
+        self.node.retained.is_current(topic, message.version)
     }
 
     /// Sends on what the Client's socket has room for. A message that was replaced while it waited is passed over: the

@@ -56,19 +56,31 @@ impl Retained {
     /// Replaces the retained message of a Topic Name [MQTT-3.3.1-5]; an empty payload deletes it [MQTT-3.3.1-6].
     /// Returns the version of the change and what is kept now.
     pub fn replace(&self, topic: TopicName<'_>, message: &MessageRef<'_>) -> (u64, Option<Arc<Message>>) {
+        let (version, kept, ()) = self.replace_and(topic, message, || ());
+        (version, kept)
+    }
+
+    /// As [`Retained::replace`], and does `then` before anybody can read the change. A publisher matches there, so that
+    /// to each new Subscription the change is either retained or live, and never both.
+    pub fn replace_and<T>(
+        &self,
+        topic: TopicName<'_>,
+        message: &MessageRef<'_>,
+        then: impl FnOnce() -> T,
+    ) -> (u64, Option<Arc<Message>>, T) {
         let mut names = self.stripe(topic).write();
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         if message.payload.is_empty() {
             if names.remove(topic).is_some() {
                 self.count.fetch_sub(1, Ordering::Relaxed);
             }
-            return (version, None);
+            return (version, None, then());
         }
         let kept = Arc::new(MessageRef { version, ..*message }.to_message());
         if names.insert(topic, Arc::clone(&kept)).is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
-        (version, Some(kept))
+        (version, Some(kept), then())
     }
 
     /// Puts back what a record says, unless something newer is there.
@@ -91,6 +103,12 @@ impl Retained {
 
     /// All that match a filter and are not expired, by Topic Name.
     pub fn matching(&self, filter: &TopicFilter, now: Time) -> Vec<Arc<Message>> {
+        self.matching_after(filter, now, || ())
+    }
+
+    /// As [`Retained::matching`], and does `first` before, while nothing that matches can change. A subscriber makes its
+    /// route there. (Locks are taken in the order retained, routes.)
+    pub fn matching_after(&self, filter: &TopicFilter, now: Time, first: impl FnOnce()) -> Vec<Arc<Message>> {
         let mut found: Vec<Arc<Message>> = Vec::new();
         let mut keep = |message: &Arc<Message>| {
             if !message.is_expired(now) {
@@ -99,14 +117,14 @@ impl Retained {
         };
         match TopicName::parse(filter.as_str(), &ANY) {
             Ok(topic) => {
-                if let Some(message) = self.stripe(topic).read().get(topic) {
-                    keep(message);
-                }
+                let names = self.stripe(topic).read();
+                first();
+                names.get(topic).into_iter().for_each(&mut keep);
             }
             Err(_) => {
-                for stripe in &self.stripes {
-                    stripe.read().for_each_match(filter, |_, message| keep(message));
-                }
+                let stripes: Vec<_> = self.stripes.iter().map(RwLock::read).collect();
+                first();
+                stripes.iter().for_each(|names| names.for_each_match(filter, |_, message| keep(message)));
             }
         }
         found.sort_by(|a, b| a.topic().cmp(b.topic()));

@@ -8,9 +8,9 @@ use martlet_record::{Now, Record, ReplayedCopy, SubscribeRecord};
 use martlet_session::{Connection, Session, Subscription, Violation, encode_explained};
 use martlet_topic::{Error, SubscriptionFilter};
 
-use crate::Shard;
 use crate::outbox::Outbox;
 use crate::routes::Subscriber;
+use crate::{Node, Shard};
 
 /// One Topic Filter of a SUBSCRIBE that is right as such.
 enum Asked {
@@ -117,17 +117,17 @@ impl Shard {
         let session = &mut self.sessions.get_mut(slot)?.session;
         let is_new = session.subscriptions.insert(filter.clone(), Subscription { options, id }).is_none();
         let subscriber = subscriber(session, slot, self.id, options, id);
-        self.node.routes.insert(&filter, subscriber);
-        let replayed = self.retained_for(&filter, options, is_new, now);
+        let replayed = self.route(&filter, subscriber, options, is_new, now);
         let session = subscriber.session;
         Some(SubscribeRecord { session, slot, filter, options, subscription_id: id, replayed })
     }
 
-    /// The retained messages a Subscription brings [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a Shared
-    /// Subscription brings none (§4.8.2).
-    fn retained_for(
+    /// Makes the route, and finds the retained messages it brings [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; a
+    /// Shared Subscription brings none (§4.8.2).
+    fn route(
         &self,
         filter: &SubscriptionFilter,
+        subscriber: Subscriber,
         options: SubscriptionOptions,
         is_new: bool,
         now: Now,
@@ -137,10 +137,13 @@ impl Shard {
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
         };
+        let Node { routes, retained, .. } = &*self.node;
+        let insert = || routes.insert(filter, subscriber);
         if filter.is_shared() || !wanted {
+            insert();
             return Vec::new();
         }
-        let messages = self.node.retained.matching(&filter.filter, now.time).into_iter();
+        let messages = retained.matching_after(&filter.filter, now.time, insert).into_iter();
         messages.map(|message| ReplayedCopy { qos: options.qos.min(message.qos), message }).collect()
     }
 

@@ -179,6 +179,8 @@ pub enum Settled {
     QueueFull,
     /// The Client's Maximum Packet Size does not hold it [MQTT-3.1.2-24].
     TooLarge,
+    /// It was a retained message that a newer one replaced before it was queued; it never entered the books.
+    Replaced,
 }
 
 /// Why a Session ended.
