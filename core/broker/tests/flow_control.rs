@@ -80,6 +80,30 @@ fn a_pubrel_does_not_wait_for_room() {
     let mut heard = world.hears(back);
     heard.sort();
     assert_eq!(heard, ["CONNACK 00 present", "PUBLISH t q2 #1 dup 'x'", "PUBREL 3"]);
+    world.send(back, pubcomp(3));
+    assert!(world.hears(back).is_empty(), "the first still takes the only place");
+    world.send(back, pubrec(1));
+    world.send(back, pubcomp(1));
+    assert_eq!(world.hears(back), ["PUBREL 1", "PUBLISH t q2 #2 dup 'x'"]);
+}
+
+/// [MQTT-4.3.3-5] [MQTT-4.4.0-1]
+#[test]
+fn a_pubrel_that_went_ahead_comes_once_for_each_network_connection() {
+    let (mut world, reader, writer) = world_with_backlog(3, 2, 3);
+    world.send(reader, pubrec(3));
+    world.cut(reader);
+    let back = world.join(connect("reader").kept(3600).with(&Property::ReceiveMaximum(1)));
+    world.hush();
+    world.send(writer, publish_qos("t", b"x", 2, 4));
+    world.send(back, pubrec(1));
+    world.send(back, pubcomp(1));
+    assert_eq!(world.hears(back), ["PUBREL 1"], "what is not completed takes its place");
+    world.send(back, pubcomp(3));
+    assert_eq!(world.hears(back), ["PUBLISH t q2 #2 dup 'x'"]);
+    world.send(back, pubrec(2));
+    world.send(back, pubcomp(2));
+    assert_eq!(world.hears(back), ["PUBREL 2", "PUBLISH t q2 #4 'x'"]);
 }
 
 /// [MQTT-4.9.0-1]

@@ -3,7 +3,7 @@
 use martlet_broker::{Dialect, Notice, Settings};
 use martlet_packet::Property;
 use martlet_session::{Overflow, QueueLimits};
-use martlet_simulator::{Client, World, connect, puback, publish, publish_qos, subscribe};
+use martlet_simulator::{Client, World, connect, puback, publish, publish_qos, pubrec, subscribe};
 
 /// A node where so much may wait for a Session.
 fn limited(messages: usize, bytes: usize, overflow: Overflow) -> World {
@@ -81,6 +81,22 @@ fn a_large_message_takes_the_place_of_several_small_ones() {
     world.send(writer, publish_qos("t", &[b'b'; 15_000], 1, 1));
     let bytes: usize = found(&mut world).iter().map(String::len).sum();
     assert!((15_000..=20_000).contains(&bytes), "{bytes} bytes waited");
+}
+
+/// From PUBREC on the Message itself is not kept any more, and what it took is free.
+#[test]
+fn a_message_that_was_received_takes_no_bytes() {
+    let mut world = limited(usize::MAX, 2_000, Overflow::DropNewest);
+    let reader = world.join(connect("reader").with(&Property::ReceiveMaximum(1)));
+    world.send(reader, subscribe(1, &[("t", 2)]));
+    let writer = world.join(connect("writer"));
+    world.send(writer, publish_qos("t", &[b'x'; 1_500], 2, 1));
+    world.send(writer, publish_qos("t", &[b'x'; 1_000], 2, 2));
+    assert_eq!(world.counters().ledger.dropped_queue_full, 1);
+    world.send(reader, pubrec(1));
+    world.send(writer, publish_qos("t", &[b'x'; 1_000], 2, 3));
+    let ledger = world.counters().ledger;
+    assert_eq!((ledger.dropped_queue_full, ledger.in_flight, ledger.stored), (1, 1, 1));
 }
 
 /// The limit is on what waits: what a Client takes as it comes is never dropped.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use martlet_broker::{Dialect, Settings, SharedStrategy};
 use martlet_packet::{Property, ReasonCode};
+use martlet_record::MemoryJournal;
 use martlet_simulator::{
     Client, World, connect, options, puback, puback_of, pubcomp, publish, publish_qos, pubrec, pubrec_of,
     pubrel, subscribe, subscribe_with, unsubscribe,
@@ -211,6 +212,26 @@ fn acknowledge(world: &mut World, client: Client) -> Vec<String> {
         }
         world.settle();
     }
+}
+
+/// §4.8.2: nor is a copy lost that was on its way to a member through the journal when its Session ended.
+#[test]
+fn a_copy_that_finds_its_members_session_ended_goes_to_another() {
+    let journal = MemoryJournal::with_delay(5);
+    let mut world = World::with_journal(Settings::new(Dialect::NATIVE), journal);
+    let members = ["a", "b"].map(|id| {
+        let member = world.join(connect(id).kept(3600));
+        world.send(member, subscribe(1, &[(GROUP, 1)]));
+        member
+    });
+    let publisher = world.join(connect("publisher"));
+    world.hush();
+    (1..=2).for_each(|id| world.post(publisher, publish_qos("jobs/x", id.to_string().as_bytes(), 1, id)));
+    world.turn();
+    world.dial(connect("a"));
+    world.settle();
+    assert_eq!(payloads(&mut world, members[1]).into_iter().collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!(world.counters().ledger.ended, 1);
 }
 
 /// A member that comes back in time finds its own again, and nobody else got them meanwhile.

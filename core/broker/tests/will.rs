@@ -1,7 +1,7 @@
 //! The Will Message: kept with the Session, published when its time comes, discarded by all that discards it.
 
 use martlet_access::Rules;
-use martlet_broker::{Dialect, Settings};
+use martlet_broker::{Dialect, Notice, Settings};
 use martlet_packet::{Property, QoS, ReasonCode, Version};
 use martlet_record::MemoryJournal;
 use martlet_simulator::{
@@ -227,6 +227,12 @@ fn a_will_under_a_denied_topic_is_not_published() {
     let mortal = world.join(connect("mortal").will("will", b"gone", QoS::AtMostOnce, false, 0));
     world.cut(mortal);
     assert!(world.hears(reader).is_empty());
+    let told = world.notices().into_iter().find_map(|notice| match notice {
+        Notice::WillRefused { client_id, text } => Some((client_id, text)),
+        _ => None,
+    });
+    let (client_id, text) = told.expect("it is told in the log");
+    assert!(&*client_id == "mortal" && text.contains("will"), "{text}");
 }
 
 /// It reaches a kept Session like any Message: through the journal, in order behind what was published before.
