@@ -13,6 +13,10 @@ use crate::routes::{Routes, Stamp, Stripes, Subscriber};
 
 /// Topic Names remembered; when there are more, all are forgotten at once, which costs a match each.
 const TOPICS_MAX: usize = 4096;
+/// Bytes remembered, of Topic Names and of sets of receivers; likewise.
+const BYTES_MAX: usize = 1024 * 1024;
+/// A longer Topic Name is matched each time.
+const TOPIC_BYTES_MAX: usize = 1024;
 
 /// The matches of one shard's publishers.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub(crate) struct RouteCache {
     interned: HashSet<Arc<Destinations>, FixedState>,
     overlap: Overlap,
     matched: Vec<Subscriber>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,7 @@ impl RouteCache {
             interned: HashSet::with_hasher(FixedState::default()),
             overlap,
             matched: Vec::new(),
+            bytes: 0,
         }
     }
 
@@ -51,13 +57,17 @@ impl RouteCache {
         {
             return Arc::clone(&cached.destinations);
         }
-        if self.topics.len() >= TOPICS_MAX {
-            self.topics.clear();
-            self.interned.clear();
+        if topic.as_str().len() > TOPIC_BYTES_MAX {
+            return Arc::new(self.matching(routes, topic));
         }
+        if self.topics.len() >= TOPICS_MAX || self.bytes >= BYTES_MAX {
+            *self = Self::new(self.overlap);
+        }
+        self.bytes += size_of::<Cached>() + topic.as_str().len();
         let stripes = routes.stripes(topic.as_str(), hash);
         let stamp = routes.stamp(stripes);
         let destinations = self.matching(routes, topic);
+        let destinations = self.intern(destinations);
         let fresh = Cached {
             hash,
             topic: topic.as_str().into(),
@@ -74,7 +84,7 @@ impl RouteCache {
         destinations
     }
 
-    fn matching(&mut self, routes: &Routes, topic: TopicName<'_>) -> Arc<Destinations> {
+    fn matching(&mut self, routes: &Routes, topic: TopicName<'_>) -> Destinations {
         let mut groups = Vec::new();
         self.matched.clear();
         let matched = &mut self.matched;
@@ -93,16 +103,15 @@ impl RouteCache {
                 matched.iter().map(|subscriber| (subscriber.shard, subscriber.recipient(None))).collect()
             }
         };
-        self.intern(Destinations::new(recipients, groups))
+        Destinations::new(recipients, groups)
     }
 
     fn intern(&mut self, destinations: Destinations) -> Arc<Destinations> {
-        if self.interned.len() >= TOPICS_MAX {
-            self.interned.clear();
-        }
         if let Some(known) = self.interned.get(&destinations) {
             return Arc::clone(known);
         }
+        let recipients = destinations.shards.iter().map(|(_, recipients)| recipients.len()).sum::<usize>();
+        self.bytes += recipients * size_of::<Recipient>() + size_of::<Destinations>();
         let destinations = Arc::new(destinations);
         self.interned.insert(Arc::clone(&destinations));
         destinations

@@ -1,6 +1,11 @@
 //! What waits for a commit: replies, copies for persistent Sessions, retained messages of a Subscription.
 
+use std::collections::VecDeque;
+
+use martlet_packet::ReasonCode;
 use martlet_record::{Batch, BatchNumber, Completion, Now, Outcome, PublishRecord, Record, ShardId};
+
+use martlet_session::Violation;
 
 use crate::Shard;
 use crate::outbox::Outbox;
@@ -25,7 +30,7 @@ impl Shard {
     /// Only what is committed is acted on: of any other outcome nobody is told anything.
     pub fn completed(&mut self, completion: &Completion, now: Now, out: &mut Outbox) {
         if completion.outcome != Outcome::Committed {
-            return;
+            return self.abandon(completion, now, out);
         }
         let batch = &completion.batch;
         let is_own = batch.shard == self.id;
@@ -48,6 +53,23 @@ impl Shard {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What waited for a batch that is not known to be durable gets no answer, and cannot go on: whoever waited is
+    /// disconnected, and finds out by coming back what was kept.
+    fn abandon(&mut self, completion: &Completion, now: Now, out: &mut Outbox) {
+        let number = completion.batch.number;
+        if completion.batch.shard != self.id {
+            return;
+        }
+        self.held.retain(|(held_by, ..)| *held_by != number);
+        let (lost, kept): (VecDeque<_>, _) =
+            self.awaiting.drain(..).partition(|(waits_for, ..)| *waits_for == number);
+        self.awaiting = kept;
+        for (_, slot, connection) in lost {
+            let text = "the journal did not confirm that it kept what was sent";
+            self.refuse(slot, connection, Violation::new(ReasonCode::ServerUnavailable, text), now, out);
         }
     }
 

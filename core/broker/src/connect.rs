@@ -78,7 +78,7 @@ impl Shard {
         let is_husk = same && self.sessions.get(slot).is_some_and(|resident| resident.session.is_husk);
         if same && (request.clean_start || is_husk) {
             if self.node.settings.dialect.wills == Wills::Specified {
-                // [MQTT-3.1.3-9]: the end of the Session is the end of the delay.
+                // [MQTT-3.1.2-8]: the end of the Session is the end of the delay.
                 self.publish_will(slot, now, out);
             }
             self.end_session(slot, Ending::CleanStart, out);

@@ -15,7 +15,7 @@ pub struct Counters {
     pub publish_sent: u64,
     /// Bytes of payload sent in PUBLISH packets.
     pub publish_sent_bytes: u64,
-    /// QoS 0 copies dropped because too many bytes waited for the socket.
+    /// QoS 0 copies dropped: too many bytes waited for the socket, or the Client takes no packet as large.
     pub qos0_dropped: u64,
     /// Sessions, connected or not (gauge).
     pub sessions: u64,

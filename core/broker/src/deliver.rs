@@ -151,10 +151,15 @@ impl Shard {
     }
 }
 
+/// Space for the run at hand is kept for the next up to this size.
+const SPACE_BYTES: usize = 256 * 1024;
+
 impl Wire {
     fn reset(&mut self, run: Run<'_>) {
-        self.v3.clear();
-        self.v5.clear();
+        for bytes in [&mut self.v3, &mut self.v5] {
+            bytes.clear();
+            bytes.shrink_to(SPACE_BYTES);
+        }
         self.is_plain = true;
         self.is_qos0 = true;
         (self.messages, self.payload_bytes) = (0, 0);

@@ -45,7 +45,7 @@ pub enum Own {
 pub struct Destinations {
     /// Sessions, by home shard.
     pub shards: Box<[(ShardId, Box<[Recipient]>)]>,
-    /// Shared Subscriptions: one member of each is chosen for each Message [MQTT-4.8.2-4].
+    /// Shared Subscriptions: one member of each is chosen for each Message (§4.8.2).
     pub groups: Box<[Arc<Group>]>,
     /// Some Session among `shards` is persistent.
     pub has_persistent: bool,

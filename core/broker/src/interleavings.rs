@@ -1,6 +1,6 @@
 //! Subscriptions made while publishers look for their receivers: every order of the steps, tried one by one.
 //!
-//! What is checked is [`Routes`] and [`RouteCache`] themselves, on the locks and counters of a checker. Run by
+//! What is checked is [`Routes`], [`RouteCache`] and [`Retained`] themselves, on the locks and counters of a checker. Run by
 //! `cargo xtask test --loom`, which is `RUSTFLAGS="--cfg loom" cargo test -p martlet-broker --lib --release interleavings`.
 
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use martlet_packet::QoS;
-use martlet_record::{SessionNumber, ShardId};
+use martlet_record::{MessageRef, SessionNumber, ShardId, Time};
 use martlet_topic::{Limits, SubscriptionFilter, TopicName};
 
-use crate::Overlap;
 use crate::cache::RouteCache;
 use crate::routes::{Routes, Subscriber};
+use crate::{Overlap, Retained};
 
 const TOPIC: &str = "a/b";
 
@@ -23,8 +23,8 @@ const FILTERS: [&str; 4] = ["a/b", "a/+", "a/b/#", "+/b"];
 const FIRST: SessionNumber = SessionNumber(7);
 const SECOND: SessionNumber = SessionNumber(8);
 
-fn insert(routes: &Routes, filter: &str, session: SessionNumber) {
-    let subscriber = Subscriber {
+fn subscriber(session: SessionNumber) -> Subscriber {
+    Subscriber {
         session,
         shard: ShardId::new(0),
         slot: 0,
@@ -33,12 +33,32 @@ fn insert(routes: &Routes, filter: &str, session: SessionNumber) {
         retain_as_published: false,
         persistent: false,
         id: None,
-    };
-    routes.insert(&parse(filter), subscriber);
+    }
+}
+
+fn insert(routes: &Routes, filter: &str, session: SessionNumber) {
+    routes.insert(&parse(filter), subscriber(session));
 }
 
 fn parse(filter: &str) -> SubscriptionFilter {
     SubscriptionFilter::parse(filter, &Limits::default()).expect("a legal filter")
+}
+
+fn topic() -> TopicName<'static> {
+    TopicName::parse(TOPIC, &Limits::default()).expect("a legal name")
+}
+
+fn message(payload: &[u8]) -> MessageRef<'_> {
+    MessageRef {
+        topic: TOPIC,
+        properties: &[],
+        payload,
+        qos: QoS::AtMostOnce,
+        retain: true,
+        publisher: SessionNumber::NODE,
+        expires: None,
+        version: 0,
+    }
 }
 
 /// A shard that publishes to [`TOPIC`].
@@ -53,8 +73,7 @@ impl Publisher {
     }
 
     fn reaches(&mut self, session: SessionNumber) -> bool {
-        let topic = TopicName::parse(TOPIC, &Limits::default()).expect("a legal name");
-        let destinations = self.cache.destinations(&self.routes, topic);
+        let destinations = self.cache.destinations(&self.routes, topic());
         let mut recipients = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
         recipients.any(|recipient| recipient.session == session)
     }
@@ -141,6 +160,27 @@ fn subscriptions_made_at_once_do_not_hide_each_other() {
                 publisher.reaches(FIRST) && publisher.reaches(SECOND),
                 "{other}: a match was kept for good"
             );
+        });
+    }
+}
+
+/// A new subscriber gets a change of a retained message retained or live, not both and not neither.
+#[test]
+fn a_retained_change_reaches_a_new_subscriber_once() {
+    for filter in ["a/b", "a/+"] {
+        loom::model(move || {
+            let (routes, retained) = (Arc::new(Routes::new(1)), Arc::new(Retained::new(1)));
+            retained.replace(topic(), &message(b"older"));
+            let publisher = thread::spawn({
+                let (mut publisher, retained) = (Publisher::new(&routes), Arc::clone(&retained));
+                move || retained.replace_and(topic(), &message(b"newer"), || publisher.reaches(FIRST)).2
+            });
+            let made = parse(filter);
+            let insert = || routes.insert(&made, subscriber(FIRST));
+            let replayed = retained.matching_after(&made.filter, Time::START, insert);
+            let is_live = publisher.join().expect("it does not panic");
+            let is_replayed = replayed.iter().any(|kept| kept.view().payload == b"newer");
+            assert_ne!(is_live, is_replayed, "{filter}");
         });
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Origin {
     pub(crate) will_of: Option<SessionNumber>,
 }
 
+/// Space for the packet at hand is kept for the next up to this size.
+const SPACE_BYTES: usize = 64 * 1024;
+
 /// Topic Names were checked on their way in; here any length is right.
 pub(crate) const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
 
@@ -105,7 +108,9 @@ impl Shard {
             version: 0,
         };
         let published = self.publish(topic, message, Origin { slot: Some(slot), mark, will_of: None }, out);
-        self.properties_space = properties;
+        if properties.capacity() <= SPACE_BYTES {
+            self.properties_space = properties;
+        }
         let is_pubrec = publish.qos.qos() == QoS::ExactlyOnce;
         let tells = !is_pubrec || self.node.settings.dialect.tells_absence;
         let reason = match published.matched {
@@ -164,7 +169,7 @@ impl Shard {
         }
     }
 
-    /// One member of each Shared Subscription that matches [MQTT-4.8.2-4].
+    /// One member of each Shared Subscription that matches (§4.8.2).
     fn choose_members(
         &mut self,
         destinations: &Destinations,
@@ -245,8 +250,11 @@ impl Shard {
         let Self { node, cache, .. } = self;
         let matches = || cache.destinations(&node.routes, topic);
         let (.., destinations) = node.retained.replace_and(topic, &message, matches);
-        if !destinations.is_empty() {
-            out.deliveries.push(&message, destinations);
+        let members = self.choose_members(&destinations, &message, None);
+        for destinations in std::iter::once(&destinations).chain(&members) {
+            if !destinations.shards.is_empty() {
+                out.deliveries.push(&message, Arc::clone(destinations));
+            }
         }
     }
 

@@ -9,13 +9,14 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use martlet_record::{
-    Batch, Now, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, SubscribeRecord,
+    Batch, Message, Now, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId,
+    SubscribeRecord,
 };
 use martlet_session::{CopyState, Session, Subscription, Will};
-use martlet_topic::{Limits, TopicName};
+use martlet_topic::TopicName;
 
 use crate::outbox::Outbox;
-use crate::publish::recorded_copy;
+use crate::publish::{ANY, recorded_copy};
 use crate::replay::replayed_copy;
 use crate::subscribe::subscriber;
 use crate::{Node, Shard};
@@ -26,13 +27,15 @@ pub struct Recovery {
     node: Arc<Node>,
     shards: Vec<Shard>,
     places: HashMap<SessionNumber, (ShardId, u32), BuildHasherDefault<DefaultHasher>>,
+    /// Versions of deletions: an older change that comes later in the log must not bring the message back.
+    deleted: HashMap<Box<str>, u64, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Recovery {
     /// Nothing is known yet.
     pub fn new(node: Arc<Node>) -> Self {
         let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
-        Self { node, shards, places: HashMap::default() }
+        Self { node, shards, places: HashMap::default(), deleted: HashMap::default() }
     }
 
     /// Takes the next batch of the log.
@@ -90,11 +93,7 @@ impl Recovery {
                 self.node.routes.remove(filter, *session);
             }
             Record::Published(published) => self.publish(published),
-            Record::Retained { topic, version, message } => {
-                let any = Limits { bytes: usize::MAX, levels: usize::MAX };
-                let topic = TopicName::parse(topic, &any).expect("it was checked before it was recorded");
-                self.node.retained.restore(topic, *version, message.clone());
-            }
+            Record::Retained { topic, version, message } => self.retain(topic, *version, message),
             Record::Received { session, ordinal, .. } => self.with(*session, |session| {
                 session.outbound.start_up_to(*ordinal);
                 session.outbound.received(*ordinal, CopyState::Released);
@@ -114,6 +113,17 @@ impl Recovery {
                 });
             }
         }
+    }
+
+    fn retain(&mut self, topic: &str, version: u64, message: &Option<Arc<Message>>) {
+        if self.deleted.get(topic).is_some_and(|deleted| *deleted > version) {
+            return;
+        }
+        if message.is_none() {
+            self.deleted.insert(topic.into(), version);
+        }
+        let topic = TopicName::parse(topic, &ANY).expect("it was checked before it was recorded");
+        self.node.retained.restore(topic, version, message.clone());
     }
 
     fn open(&mut self, home: ShardId, terms: &SessionRecord) {

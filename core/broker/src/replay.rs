@@ -12,7 +12,7 @@ use crate::outbox::Outbox;
 use crate::publish::ANY;
 
 impl Shard {
-    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [MQTT-3.3.1-8]. One that was
+    /// Sends or queues the retained messages of a Subscription, each with RETAIN set [3.1.1 MQTT-3.3.1-8]. One that was
     /// replaced while the Subscription waited for its commit is passed over: the newer one comes live.
     pub(crate) fn replay(&mut self, made: &SubscribeRecord, now: Now, out: &mut Outbox) {
         let mut waiting = Vec::new();
@@ -28,7 +28,6 @@ impl Shard {
         }
         let max = self.node.settings.retained_messages_max;
         let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
-        let has_waited = resident.session.is_persistent();
         let Some(connection) = resident.session.open_connection().filter(|_| !waiting.is_empty()) else {
             return;
         };
@@ -37,7 +36,7 @@ impl Shard {
         let excess = connection.replaying.len().saturating_sub(max);
         connection.replaying.drain(..excess);
         self.counters.qos0_dropped += excess as u64;
-        self.go_on_replaying(made.slot, has_waited, now, out);
+        self.go_on_replaying(made.slot, now, out);
     }
 
     /// A retained copy that is not queued after all: its ordinal is used up, and the fold is told.
@@ -57,7 +56,7 @@ impl Shard {
 
     /// Sends on what the Client's socket has room for. A message that was replaced while it waited is passed over: the
     /// Client got the newer one already, for its Subscription was there.
-    pub(crate) fn go_on_replaying(&mut self, slot: u32, has_waited: bool, now: Now, out: &mut Outbox) {
+    pub(crate) fn go_on_replaying(&mut self, slot: u32, now: Now, out: &mut Outbox) {
         let limits = &self.node.settings.send;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.open_connection() else { return };
@@ -69,7 +68,7 @@ impl Shard {
             && let Some(Replaying { message, subscription_id }) = connection.replaying.pop_front()
         {
             let topic = TopicName::parse(message.topic(), &ANY).expect("it was checked on its way in");
-            if has_waited && !self.node.retained.is_current(topic, message.version) {
+            if !self.node.retained.is_current(topic, message.version) {
                 continue;
             }
             let payload = message.payload();
@@ -80,7 +79,14 @@ impl Shard {
                 subscription_ids: subscription_id.as_slice(),
             };
             let sent = Session::send_at_most_once(connection, &delivery, outgoing, limits, now.time);
-            self.counters.publish_sent += u64::from(sent == Sent::Sent);
+            match sent {
+                Sent::Sent => {
+                    self.counters.publish_sent += 1;
+                    self.counters.publish_sent_bytes += payload.len() as u64;
+                }
+                Sent::NoRoom | Sent::TooLarge => self.counters.qos0_dropped += 1,
+                Sent::Expired => {}
+            }
         }
     }
 }

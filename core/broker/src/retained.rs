@@ -1,14 +1,15 @@
 //! The last Message of each Topic Name that asked to be kept: a node-wide striped table.
 //!
-//! Each change takes a version from one counter under its stripe's lock, so that whoever folds changes in any order
-//! keeps the newest.
+//! Each change takes a version from one counter under its stripe's lock, so that whoever folds changes in any order can
+//! keep the newest (and remembers deletions, which leave nothing here).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use martlet_record::{Message, MessageRef, Time};
 use martlet_topic::{Limits, NameMap, TopicFilter, TopicName};
-use parking_lot::RwLock;
+
+use crate::sync::RwLock;
 
 const STRIPES: usize = 16;
 

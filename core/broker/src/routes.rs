@@ -4,6 +4,7 @@
 //! SUBSCRIBE. Its one rule: a version is read before matching and bumped inside the write lock, so that whoever caches
 //! a match knows when it may be stale.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ type ExactTable = RwLock<HashMap<Box<str>, Entry, FixedState>>;
 #[derive(Debug, Default)]
 struct Entry {
     subscribers: Subscribers,
-    groups: Vec<Arc<Group>>,
+    groups: BTreeMap<Arc<SubscriptionFilter>, Arc<Group>>,
 }
 
 /// Counters that say when a cached match may be stale.
@@ -105,9 +106,13 @@ impl Routes {
             if !filter.is_shared() {
                 return entry.subscribers.insert(subscriber);
             }
-            match entry.groups.iter_mut().find(|group| *group.filter == *filter) {
+            match entry.groups.get_mut(filter) {
                 Some(group) => *group = Arc::new(group.with(subscriber)),
-                None => entry.groups.push(Arc::new(Group::new(Arc::new(filter.clone())).with(subscriber))),
+                None => {
+                    let filter = Arc::new(filter.clone());
+                    let group = Group::new(Arc::clone(&filter)).with(subscriber);
+                    entry.groups.insert(filter, Arc::new(group));
+                }
             }
         });
     }
@@ -119,16 +124,17 @@ impl Routes {
                 entry.subscribers.remove(session);
                 return;
             }
-            for group in entry.groups.iter_mut().filter(|group| *group.filter == *filter) {
-                *group = Arc::new(group.without(session));
+            let Some(group) = entry.groups.get_mut(filter) else { return };
+            *group = Arc::new(group.without(session));
+            if group.is_empty() {
+                entry.groups.remove(filter);
             }
-            entry.groups.retain(|group| !group.is_empty());
         });
     }
 
     /// The group of a Shared Subscription, while it has members.
     pub fn group(&self, filter: &SubscriptionFilter) -> Option<Arc<Group>> {
-        let find = |entry: &Entry| entry.groups.iter().find(|group| *group.filter == *filter).cloned();
+        let find = |entry: &Entry| entry.groups.get(filter).cloned();
         if filter.filter.has_wildcard() {
             return self.wild.read().get(&filter.filter).and_then(find);
         }
@@ -171,7 +177,7 @@ impl Routes {
     ) {
         let mut visit = |entry: &Entry| {
             entry.subscribers.iter().for_each(&mut subscriber);
-            entry.groups.iter().for_each(&mut group);
+            entry.groups.values().for_each(&mut group);
         };
         let table = self.exact_table(self.hash(topic.as_str()));
         if let Some(entry) = table.read().get(topic.as_str()) {

@@ -138,7 +138,7 @@ impl Shard {
     /// The sockets of `connection` took all bytes: what was held back may follow.
     pub fn drained(&mut self, slot: u32, connection: ConnectionId, now: Now, out: &mut Outbox) {
         if self.sessions.connected(slot, connection).is_some() {
-            self.go_on_replaying(slot, true, now, out);
+            self.go_on_replaying(slot, now, out);
             self.send_queued(slot, now, out);
         }
     }
@@ -211,8 +211,10 @@ impl Shard {
             is_persistent: session.is_persistent(),
         };
         let outgoing = out.outgoing(connection);
-        self.counters.publish_sent +=
+        let traffic =
             session.send_queued(outgoing, limits, now.time, |ordinal, _, how| books.settle(ordinal, how));
+        self.counters.publish_sent += traffic.packets;
+        self.counters.publish_sent_bytes += traffic.payload_bytes;
         self.journal(out);
     }
 

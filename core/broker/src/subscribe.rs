@@ -12,6 +12,9 @@ use crate::outbox::Outbox;
 use crate::routes::Subscriber;
 use crate::{Node, Shard};
 
+/// Retained messages one SUBSCRIBE may bring before its further filters are refused.
+const REPLAYED_MAX: usize = 100_000;
+
 /// One Topic Filter of a SUBSCRIBE that is right as such.
 enum Asked {
     /// It may be subscribed to.
@@ -33,7 +36,6 @@ impl Shard {
         let is_persistent = resident.session.is_persistent();
         let Some(state) = resident.session.connection.as_deref() else { return Ok(()) };
         let connection = state.id;
-        let room = self.node.settings.subscriptions_max.saturating_sub(resident.session.subscriptions.len());
         // A packet with one bad filter subscribes to nothing, so all are looked at first.
         let filters = subscribe.filters.iter();
         let asked: Vec<_> =
@@ -41,9 +43,10 @@ impl Shard {
         let (mut reasons, mut made, mut text) = (Vec::with_capacity(asked.len()), Vec::new(), None);
         for asked in asked {
             reasons.push(match asked {
-                Asked::Allowed(filter, _) if made.len() >= room && !self.has_subscription(slot, &filter) => {
-                    let max = self.node.settings.subscriptions_max;
-                    text.get_or_insert_with(|| format!("a Session may have {max} Subscriptions and no more"));
+                Asked::Allowed(filter, _)
+                    if let Some(why) = self.excess_subscription(slot, &filter, &made) =>
+                {
+                    text.get_or_insert(why);
                     ReasonCode::QuotaExceeded
                 }
                 Asked::Allowed(filter, options) => {
@@ -68,9 +71,24 @@ impl Shard {
         Ok(())
     }
 
-    fn has_subscription(&self, slot: u32, filter: &SubscriptionFilter) -> bool {
-        let resident = self.sessions.get(slot);
-        resident.is_some_and(|resident| resident.session.subscriptions.get(filter).is_some())
+    /// Why one more Subscription would be too much: for the Session, or for what one SUBSCRIBE may bring.
+    fn excess_subscription(
+        &self,
+        slot: u32,
+        filter: &SubscriptionFilter,
+        made: &[SubscribeRecord],
+    ) -> Option<String> {
+        let max = self.node.settings.subscriptions_max;
+        let subscriptions = &self.sessions.get(slot)?.session.subscriptions;
+        if subscriptions.len() >= max && subscriptions.get(filter).is_none() {
+            return Some(format!("a Session may have {max} Subscriptions and no more"));
+        }
+        let replayed: usize = made.iter().map(|made| made.replayed.len()).sum();
+        (replayed >= REPLAYED_MAX).then(|| {
+            format!(
+                "one SUBSCRIBE brings at most {REPLAYED_MAX} retained messages; ask for the rest in another"
+            )
+        })
     }
 
     /// May this be subscribed to, and with what options?
@@ -98,7 +116,7 @@ impl Shard {
         }
         let options = SubscriptionOptions {
             qos: options.qos.min(settings.maximum_qos),
-            no_local: options.no_local || connection.is_bridge,
+            no_local: options.no_local || (connection.is_bridge && !filter.is_shared()),
             retain_as_published: options.retain_as_published || connection.is_bridge,
             ..options
         };

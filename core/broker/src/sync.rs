@@ -1,4 +1,4 @@
-//! The lock and the counters of the routes.
+//! The lock of the node-wide tables, and the counters of the routes.
 //!
 //! They are what they seem to be, except where every order of steps is to be tried: under `--cfg loom` the crate's own
 //! tests get those of the checker, so that it is this code which is checked and no copy of it.

@@ -14,6 +14,17 @@ pub struct Batch {
     pub records: Vec<Record>,
 }
 
+impl Batch {
+    /// Bytes of the Messages it carries.
+    pub fn message_bytes(&self) -> usize {
+        let size = |record: &Record| match record {
+            Record::Published(published) => published.message.size(),
+            _ => 0,
+        };
+        self.records.iter().map(size).sum()
+    }
+}
+
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

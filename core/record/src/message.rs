@@ -97,6 +97,11 @@ impl Message {
         self.block.slice(usize::from(self.topic_len) + self.properties_len as usize..)
     }
 
+    /// Bytes of its payload.
+    pub fn payload_len(&self) -> usize {
+        self.block.len() - usize::from(self.topic_len) - self.properties_len as usize
+    }
+
     /// Bytes it is counted with against limits: its block and what holds it.
     pub fn size(&self) -> usize {
         self.block.len() + size_of::<Self>()

@@ -177,7 +177,7 @@ pub enum Settled {
     Expired,
     /// The queue was full.
     QueueFull,
-    /// The Client's Maximum Packet Size does not hold it [MQTT-3.1.2-24].
+    /// The Client's Maximum Packet Size does not hold it [MQTT-3.1.2-25].
     TooLarge,
     /// It was a retained message that a newer one replaced before it was queued; it never entered the books.
     Replaced,

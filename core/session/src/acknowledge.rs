@@ -67,7 +67,7 @@ impl Session {
         Ok(self.finish(ordinal, how(ack)))
     }
 
-    /// PUBREL clears the mark [MQTT-4.3.3-11]; false when there was none.
+    /// PUBREL clears the mark [MQTT-4.3.3-12]; false when there was none.
     pub fn receive_pubrel(&mut self, id: PacketId) -> bool {
         self.inbound.remove(id)
     }

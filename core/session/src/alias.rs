@@ -6,6 +6,9 @@ use martlet_packet::ReasonCode;
 
 use crate::Violation;
 
+/// Topic Names of that many bytes get an alias on one Network Connection, whatever the Client would take.
+const NAMES_BYTES: usize = 64 * 1024;
+
 /// Aliases the Client gave to the Topic Names it publishes to [MQTT-3.3.2-7].
 #[derive(Debug, Default)]
 pub struct IncomingAliases {
@@ -16,11 +19,13 @@ pub struct IncomingAliases {
 #[derive(Debug)]
 pub struct OutgoingAliases {
     aliases: BTreeMap<Box<str>, u16>,
+    /// Bytes of all their Topic Names.
+    bytes: usize,
     maximum: u16,
 }
 
 impl IncomingAliases {
-    /// Remembers what `alias` stands for; it may be said anew at any time [MQTT-3.3.2-12].
+    /// Remembers what `alias` stands for; it may be said anew at any time (§3.3.2.3.4).
     pub fn set(&mut self, alias: u16, maximum: u16, topic: &str) -> Result<(), Violation> {
         let slot = Self::slot(alias, maximum)?;
         if self.names.len() <= slot {
@@ -57,15 +62,19 @@ impl IncomingAliases {
 impl OutgoingAliases {
     /// Aliases up to the Client's Topic Alias Maximum [MQTT-3.1.2-26]; `None` when it takes none [MQTT-3.1.2-27].
     pub fn new(maximum: u16) -> Option<Box<Self>> {
-        (maximum > 0).then(|| Box::new(Self { aliases: BTreeMap::new(), maximum }))
+        (maximum > 0).then(|| Box::new(Self { aliases: BTreeMap::new(), bytes: 0, maximum }))
     }
 
-    /// The alias of `topic` and whether the Client knows it already; `None` once all are given away.
+    /// The alias of `topic` and whether the Client knows it already; `None` once all are given away, or hold too much.
     pub fn alias(&mut self, topic: &str) -> Option<(u16, bool)> {
         if let Some(alias) = self.aliases.get(topic) {
             return Some((*alias, true));
         }
         let next = u16::try_from(self.aliases.len() + 1).ok().filter(|next| *next <= self.maximum)?;
+        if self.bytes + topic.len() > NAMES_BYTES {
+            return None;
+        }
+        self.bytes += topic.len();
         self.aliases.insert(topic.into(), next);
         Some((next, false))
     }

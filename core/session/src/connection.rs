@@ -39,7 +39,7 @@ pub struct Connection {
     /// Reason Strings and User Properties may be sent on any packet [MQTT-3.1.2-29].
     pub wants_problem_information: bool,
     /// QoS 1 Messages from the Client whose PUBACK waits for a commit.
-    pub unacknowledged: u16,
+    pub unacknowledged: u32,
     /// An answer it must get is larger than it takes.
     pub cannot_answer: bool,
     /// The unreleased QoS 2 Message that was repeated last.
@@ -178,7 +178,7 @@ impl Connection {
     pub fn release(&mut self, outgoing: &mut Outgoing, committed: BatchNumber) {
         let Some(pending) = &mut self.pending else { return };
         while let Some(reply) = pending.pop_front_if(|reply| reply.after <= committed) {
-            self.unacknowledged -= u16::from(reply.is_puback);
+            self.unacknowledged -= u32::from(reply.is_puback);
             outgoing.append(&reply.bytes);
         }
         if pending.is_empty() {

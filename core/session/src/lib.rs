@@ -38,7 +38,7 @@ pub use outbound::{Outbound, Overflow, QueueLimits};
 pub use outgoing::Outgoing;
 pub use publish::{Inbound, PublishPolicy};
 pub use rare::{Rare, Vacant};
-pub use send::{Delivery, SendLimits, Sent};
+pub use send::{Delivery, SendLimits, Sent, Traffic};
 pub use session::Session;
 pub use subscription::{Subscription, Subscriptions};
 pub use violation::Violation;

@@ -39,6 +39,11 @@ pub enum CopyState {
 }
 
 impl MessageCopy {
+    /// Bytes of its payload, as long as it has one.
+    pub fn payload_len(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.payload_len())
+    }
+
     /// Bytes it is counted with against limits.
     pub fn size(&self) -> usize {
         size_of::<Self>() + self.message.as_ref().map_or(0, |message| message.size())

@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// [MQTT-2.2.1-3]
+    /// [MQTT-2.2.1-4]
     #[test]
     fn identifiers_count_from_one_and_wrap_past_zero() {
         assert_eq!(packet_id(Ordinal(0)).get(), 1);

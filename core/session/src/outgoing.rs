@@ -117,14 +117,14 @@ impl Outgoing {
             self.taken += inline;
             count -= inline;
             if self.taken < *place {
-                return;
+                return self.compact();
             }
             let part = count.min(payload.len());
             shared.len -= part;
             count -= part;
             if part < payload.len() {
                 let _taken = payload.split_to(part);
-                return;
+                return self.compact();
             }
             shared.parts.pop_front();
         }
@@ -143,11 +143,14 @@ impl Outgoing {
     }
 
     fn compact(&mut self) {
-        if self.taken == self.bytes.len() {
+        if self.taken == self.bytes.len() && self.shared.is_none() {
             self.bytes.clear();
             self.taken = 0;
-        } else if self.taken >= COMPACT_BYTES && self.shared.is_none() {
+        } else if self.taken >= COMPACT_BYTES {
             self.bytes.drain(..self.taken);
+            for (place, _) in self.shared.iter_mut().flat_map(|shared| &mut shared.parts) {
+                *place -= self.taken;
+            }
             self.taken = 0;
         }
     }
@@ -183,6 +186,21 @@ mod tests {
             assert_eq!(drain(&mut outgoing, step), b"headPAYLOADMOREtail", "step {step}");
             assert_eq!(outgoing.len(), 0);
         }
+    }
+
+    #[test]
+    fn what_was_taken_is_given_back_although_payloads_always_wait() {
+        let mut outgoing = Outgoing::default();
+        let head = [7; 1000];
+        for _ in 0..1000 {
+            outgoing.append(&head);
+            outgoing.append_shared(Bytes::from_static(b"PAYLOAD"));
+            outgoing.advance(if outgoing.len() > 2014 { 1007 } else { 0 });
+        }
+        assert!(outgoing.bytes.capacity() < 4 * COMPACT_BYTES, "{}", outgoing.bytes.capacity());
+        let rest = drain(&mut outgoing, 100);
+        assert_eq!(rest.len() % 1007, 0);
+        assert_eq!(&rest[1000..1007], b"PAYLOAD");
     }
 
     #[test]

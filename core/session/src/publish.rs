@@ -59,15 +59,14 @@ impl Session {
             }
             return Ok(Inbound::Duplicate(id));
         }
-        let unanswered = self.inbound.len() + usize::from(connection.unacknowledged);
-        if publish.qos.qos() > QoS::AtMostOnce
-            && connection.version.is_v5()
-            && unanswered >= usize::from(policy.receive_maximum)
-        {
+        let unanswered = self.inbound.len() + connection.unacknowledged as usize;
+        // MQTT 3 has no Receive Maximum, but no more Packet Identifiers either.
+        let most = if connection.version.is_v5() { policy.receive_maximum } else { u16::MAX };
+        if publish.qos.qos() > QoS::AtMostOnce && unanswered >= usize::from(most) {
             // [MQTT-3.3.4-7]: a Client must not exceed our Receive Maximum.
             return Err(Violation::new(
                 ReasonCode::ReceiveMaximumExceeded,
-                format!("more than {} QoS 1 and QoS 2 PUBLISH packets unanswered", policy.receive_maximum),
+                format!("more than {most} QoS 1 and QoS 2 PUBLISH packets unanswered"),
             ));
         }
         Ok(Inbound::New(topic))

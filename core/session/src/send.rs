@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use martlet_packet::{Ack, Packet, PacketId, Properties, Publish, PublishQoS, QoS, ReasonCode, Version};
+use martlet_packet::{
+    Ack, MAXIMUM_REMAINING_LENGTH, Packet, PacketId, Properties, Publish, PublishQoS, QoS, ReasonCode,
+    Version,
+};
 use martlet_record::{MessageRef, Ordinal, Settled, Time};
 
 use crate::outbound::packet_id;
@@ -14,6 +17,11 @@ const SHARED_PAYLOAD_BYTES: usize = 2048;
 
 /// What a Topic Alias can add to a packet: its property, and a byte more for each of two lengths.
 const ALIAS_BYTES: usize = 5;
+
+/// Above this it is worth a look whether a PUBLISH can be written at all.
+const LARGE_BYTES: usize = 1024 * 1024;
+/// What a PUBLISH has beside its topic, properties, payload and Subscription Identifiers, generously.
+const HEAD_BYTES: usize = 64;
 
 /// How far ahead of a slow Client the node sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +47,15 @@ pub struct Delivery<'a> {
     pub subscription_ids: &'a [u32],
 }
 
+/// PUBLISH packets that were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// How many.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub payload_bytes: u64,
+}
+
 /// What became of a Message that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -52,6 +69,13 @@ pub enum Sent {
     NoRoom,
 }
 
+impl Traffic {
+    fn count(&mut self, payload_len: usize) {
+        self.packets += 1;
+        self.payload_bytes += payload_len as u64;
+    }
+}
+
 impl Session {
     /// Sends a QoS 0 Message, or drops it.
     pub fn send_at_most_once(
@@ -61,7 +85,7 @@ impl Session {
         limits: &SendLimits,
         now: Time,
     ) -> Sent {
-        if outgoing.len() + delivery.message.payload.len() > limits.qos0_bytes && !outgoing.is_empty() {
+        if outgoing.len() > limits.qos0_bytes {
             return Sent::NoRoom;
         }
         send_publish(connection, delivery, PublishQoS::AtMostOnce, false, outgoing, now)
@@ -76,13 +100,15 @@ impl Session {
         limits: &SendLimits,
         now: Time,
         mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
-    ) -> u64 {
+    ) -> Traffic {
+        let mut traffic = Traffic::default();
         let Some(connection) = self.connection.as_deref_mut().filter(|connection| connection.open) else {
-            return 0;
+            return traffic;
         };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        let again = self.send_unseen(outgoing, window, limits, now, &mut settle);
-        again + self.send_first_time(outgoing, window, limits, now, settle)
+        self.send_unseen(outgoing, window, limits, now, &mut settle, &mut traffic);
+        self.send_first_time(outgoing, window, limits, now, settle, &mut traffic);
+        traffic
     }
 
     /// Must a call of [`Session::send_queued`] follow once bytes were taken?
@@ -102,19 +128,19 @@ impl Session {
         limits: &SendLimits,
         now: Time,
         settle: &mut impl FnMut(Ordinal, MessageCopy, Settled),
-    ) -> u64 {
-        let mut count = 0;
-        let Some(connection) = self.connection.as_deref_mut() else { return count };
+        traffic: &mut Traffic,
+    ) {
+        let Some(connection) = self.connection.as_deref_mut() else { return };
         loop {
             let open = self.outbound.open();
-            let Some((ordinal, copy)) = self.outbound.next_unseen() else { return count };
+            let Some((ordinal, copy)) = self.outbound.next_unseen() else { return };
             if outgoing.len() >= limits.ahead_bytes || (copy.state == CopyState::Sent && open >= window) {
                 // A PUBREL needs no room, so those behind do not wait for it [MQTT-3.3.4-10].
                 let version = connection.version;
                 self.outbound.release_unseen(|id| send_pubrel(version, id, outgoing));
-                return count;
+                return;
             }
-            count += u64::from(copy.state == CopyState::Sent);
+            let publish_bytes = (copy.state == CopyState::Sent).then(|| copy.payload_len());
             // What was sent before is sent again even if it expired meanwhile: its delivery has begun.
             let sent = match copy.state {
                 CopyState::Sent => send_with_id(connection, copy, packet_id(ordinal), true, outgoing, now),
@@ -125,6 +151,11 @@ impl Session {
                 CopyState::Received | CopyState::Finished | CopyState::Queued => Sent::Sent,
             };
             self.outbound.seen();
+            if sent == Sent::Sent
+                && let Some(bytes) = publish_bytes
+            {
+                traffic.count(bytes);
+            }
             if sent == Sent::TooLarge
                 && let Some(copy) = self.outbound.finish(ordinal)
             {
@@ -140,11 +171,11 @@ impl Session {
         limits: &SendLimits,
         now: Time,
         mut settle: impl FnMut(Ordinal, MessageCopy, Settled),
-    ) -> u64 {
-        let mut count = 0;
-        let Some(connection) = self.connection.as_deref_mut() else { return count };
+        traffic: &mut Traffic,
+    ) {
+        let Some(connection) = self.connection.as_deref_mut() else { return };
         if self.outbound.next_unseen().is_some() {
-            return count;
+            return;
         }
         while let Some(first) = self.outbound.first_queued() {
             if first.message.as_ref().is_some_and(|message| message.is_expired(now)) {
@@ -158,20 +189,18 @@ impl Session {
                 break;
             }
             let Some((ordinal, copy)) = self.outbound.start() else { break };
-            count += 1;
-            if send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now) == Sent::TooLarge
-                && let Some(copy) = self.outbound.finish(ordinal)
-            {
+            let bytes = copy.payload_len();
+            if send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now) != Sent::TooLarge {
+                traffic.count(bytes);
+            } else if let Some(copy) = self.outbound.finish(ordinal) {
                 // [MQTT-3.1.2-25]
-                count -= 1;
                 settle(ordinal, copy, Settled::TooLarge);
             }
         }
-        count
     }
 }
 
-/// PUBREL to a Client [MQTT-4.3.3-5].
+/// PUBREL to a Client [MQTT-4.3.3-4].
 fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
     let pubrel = Ack { packet_id: id, reason: ReasonCode::Success, properties: Properties::default() };
     Packet::PubRel(pubrel).encode(version, outgoing.buffer());
@@ -224,6 +253,9 @@ fn send_publish(
         properties: Properties::from_checked(message.properties),
         payload: message.payload,
     };
+    if message.payload.len() > LARGE_BYTES && !can_be_one_packet(delivery) {
+        return Sent::TooLarge;
+    }
     let mut has_room_for_alias = true;
     if connection.maximum_packet_size < u32::MAX {
         let (len, maximum) = (publish.encoded_len(version), connection.maximum_packet_size as usize);
@@ -247,6 +279,14 @@ fn send_publish(
         _ => publish.encode(version, outgoing.buffer()),
     }
     Sent::Sent
+}
+
+/// A PUBLISH that came in with the greatest length there is may need a byte more on its way out.
+fn can_be_one_packet(delivery: &Delivery<'_>) -> bool {
+    let message = &delivery.message;
+    let text = message.topic.len() + message.properties.len() + message.payload.len();
+    let ids = delivery.subscription_ids.len() * 5;
+    text + ids + HEAD_BYTES <= MAXIMUM_REMAINING_LENGTH as usize
 }
 
 /// What is left of a Message Expiry Interval, in seconds, begun ones counted [MQTT-3.3.2-6].

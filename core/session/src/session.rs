@@ -84,7 +84,7 @@ impl Session {
         (self.expiry != u32::MAX).then(|| since.after_seconds(u64::from(self.expiry)))
     }
 
-    /// When its Will is published: after its delay or with the Session, whichever is first [MQTT-3.1.3-9].
+    /// When its Will is published: after its delay or with the Session, whichever is first [MQTT-3.1.2-8].
     pub fn will_due(&self) -> Option<Time> {
         let since = self.disconnected?;
         let delayed = since.after_seconds(u64::from(self.will.as_ref()?.delay));

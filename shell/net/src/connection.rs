@@ -54,6 +54,8 @@ pub struct Connection {
     pub is_queued: bool,
     /// It is not read until it took more of what waits for it: whoever does not listen need not speak.
     pub is_paused: bool,
+    /// Among the bytes that are kept are whole packets.
+    pub holds_packets: bool,
     /// The peer closed its side: read on until nothing comes.
     pub is_half_closed: bool,
     /// The socket took nothing more when it was last written.
@@ -104,6 +106,7 @@ impl Connection {
             publishes: false,
             is_queued: false,
             is_paused: false,
+            holds_packets: false,
             is_half_closed: false,
             is_blocked: false,
             watches_writable: false,

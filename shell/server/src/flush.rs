@@ -48,7 +48,9 @@ impl Runner {
             }
             Flushed::Failed(error) => return self.fail_write(id, &error),
         }
-        if took > 0 && self.shared.node.settings.taking_is_life {
+        // Whoever is left unread cannot be heard: what it takes shows that it is there.
+        let is_unread = self.connections.get(id).is_some_and(|connection| connection.is_paused);
+        if took > 0 && (is_unread || self.shared.node.settings.taking_is_life) {
             self.tell_taken(id);
         }
         self.read_again(id);
@@ -82,7 +84,8 @@ impl Runner {
         }
     }
 
-    fn tell_taken(&mut self, id: ConnectionId) {
+    /// Tells the core that a connection is alive although nothing it sent was read.
+    pub(crate) fn tell_taken(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         let (slot, home) = (connection.session_slot, connection.home);
         if let Some(shard) = self.shards.step(home) {

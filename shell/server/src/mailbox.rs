@@ -124,6 +124,7 @@ impl Mail {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Messages(chunk) => chunk.len_bytes(),
+            Self::Completed(completion) => completion.batch.message_bytes(),
             _ => 0,
         }
     }

@@ -43,8 +43,13 @@ impl Runner {
             Phase::Open if connection.publishes && !has_room => {
                 self.held_back += 1;
                 self.queue(id);
+                self.tell_taken(id);
             }
             Phase::Open if owes_much => connection.is_paused = true,
+            Phase::Open if std::mem::take(&mut connection.holds_packets) => {
+                self.queue(id);
+                self.receive_kept(id);
+            }
             Phase::Open => self.read_now(id, buffer),
         }
     }
@@ -99,6 +104,11 @@ impl Runner {
         if connection.is_queued {
             self.ready.push(id.slot);
         }
+        self.receive_kept(id);
+    }
+
+    fn receive_kept(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
         self.unfinished.release(connection);
         let kept = connection.take_kept();
         if !kept.is_empty() {
@@ -126,6 +136,7 @@ impl Runner {
                 // What was published before is delivered before anything else happens.
                 _ => self.deliver(),
             }
+            let brings_much = matches!(packet, Ok(Packet::Subscribe(_)));
             let Some(shard) = self.shards.step(home) else { return };
             match packet {
                 Ok(packet) => shard.receive(slot, id, packet, self.now, &mut self.out),
@@ -138,10 +149,23 @@ impl Runner {
             if self.out.closing.len() > given_up && self.is_given_up(id) {
                 break;
             }
+            if brings_much && self.waits_for_flush(id) {
+                break;
+            }
         }
         if publishes && let Some(connection) = self.connections.get(id) {
             connection.publishes = true;
         }
+    }
+
+    /// What one SUBSCRIBE brought is on its way before the next is looked at.
+    fn waits_for_flush(&mut self, id: ConnectionId) -> bool {
+        let most = self.shared.node.settings.send.ahead_bytes;
+        let is_much = self.out.waiting(id).is_some_and(|outgoing| outgoing.len() >= most);
+        if is_much && let Some(connection) = self.connections.get(id) {
+            (connection.is_paused, connection.holds_packets) = (true, true);
+        }
+        is_much
     }
 
     /// The core gave the connection up in this turn: nothing it sent is looked at any more.
