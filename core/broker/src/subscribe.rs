@@ -41,16 +41,18 @@ impl Shard {
         let asked: Vec<_> =
             filters.map(|(filter, options)| self.ask(state, filter, *options)).collect::<Result<_, _>>()?;
         let (mut reasons, mut made, mut text) = (Vec::with_capacity(asked.len()), Vec::new(), None);
+        let mut replayed = 0;
         for asked in asked {
             reasons.push(match asked {
                 Asked::Allowed(filter, _)
-                    if let Some(why) = self.excess_subscription(slot, &filter, &made) =>
+                    if let Some(why) = self.excess_subscription(slot, &filter, replayed) =>
                 {
                     text.get_or_insert(why);
                     ReasonCode::QuotaExceeded
                 }
                 Asked::Allowed(filter, options) => {
                     made.extend(self.grant(slot, filter, options, subscribe.subscription_id, now));
+                    replayed += made.last().map_or(0, |made| made.replayed.len());
                     options.qos.into()
                 }
                 Asked::Refused(reason, why) => {
@@ -72,18 +74,12 @@ impl Shard {
     }
 
     /// Why one more Subscription would be too much: for the Session, or for what one SUBSCRIBE may bring.
-    fn excess_subscription(
-        &self,
-        slot: u32,
-        filter: &SubscriptionFilter,
-        made: &[SubscribeRecord],
-    ) -> Option<String> {
+    fn excess_subscription(&self, slot: u32, filter: &SubscriptionFilter, replayed: usize) -> Option<String> {
         let max = self.node.settings.subscriptions_max;
         let subscriptions = &self.sessions.get(slot)?.session.subscriptions;
         if subscriptions.len() >= max && subscriptions.get(filter).is_none() {
             return Some(format!("a Session may have {max} Subscriptions and no more"));
         }
-        let replayed: usize = made.iter().map(|made| made.replayed.len()).sum();
         (replayed >= REPLAYED_MAX).then(|| {
             format!(
                 "one SUBSCRIBE brings at most {REPLAYED_MAX} retained messages; ask for the rest in another"
