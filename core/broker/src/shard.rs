@@ -127,7 +127,7 @@ impl Shard {
         let Some(resident) = self.sessions.connected(slot, connection) else { return };
         let with_text = self.node.settings.dialect.reason_strings;
         if let Some(open) = resident.session.open_connection() {
-            let with_text = with_text && (open.wants_problem_information || is_always_explained(&violation));
+            // Even a Client that wants no problem information gets a Reason String here [MQTT-3.1.2-29].
             let maximum = open.maximum_packet_size;
             violation.encode(open.version, maximum, with_text, out.outgoing(connection).buffer());
         }
@@ -303,9 +303,4 @@ impl Shard {
 fn is_armed(resident: Option<&Resident>, entry: &Entry) -> bool {
     resident
         .is_some_and(|resident| resident.session.number == entry.session && resident.armed == Some(entry.at))
-}
-
-/// A Client that wants no problem information still gets a Reason String on CONNACK and DISCONNECT [MQTT-3.1.2-29].
-fn is_always_explained(violation: &Violation) -> bool {
-    violation.reason != ReasonCode::Success
 }
