@@ -1,6 +1,6 @@
 //! Writing down what became of a copy: in the ledger always, in the journal when its Session is persistent.
 
-use martlet_record::{Message, Ordinal, Record, SessionNumber, Settled};
+use martlet_record::{Message, Ordinal, Record, SessionNumber, Settled, Time};
 use martlet_session::{MessageCopy, Overflow, QueueLimits, Session};
 use std::sync::Arc;
 
@@ -32,23 +32,31 @@ impl Books<'_> {
         }
     }
 
-    /// Queues a copy, or lets the overflow policy decide.
+    /// Queues a copy, or lets the overflow policy decide. What expired at the head of a full queue makes room first.
     pub(crate) fn enqueue(
         &mut self,
         session: &mut Session,
         copy: MessageCopy,
         limits: &QueueLimits,
+        now: Time,
     ) -> Enqueued {
         self.ledger.accepted += 1;
+        let is_expired = |first: &MessageCopy| first.is_expired(now);
+        while session.outbound.is_full(copy.size(), limits)
+            && session.outbound.first_queued().is_some_and(is_expired)
+            && let Some((expired, _)) = session.outbound.pop_queued()
+        {
+            self.settle(expired, Settled::Expired);
+        }
         if !session.outbound.is_full(copy.size(), limits) {
             session.outbound.enqueue(copy);
             return Enqueued::Queued;
         }
         if limits.overflow == Overflow::DropOldest {
             while session.outbound.is_full(copy.size(), limits)
-                && let Some((oldest, _)) = session.outbound.pop_queued()
+                && let Some((oldest, gone)) = session.outbound.pop_queued()
             {
-                self.settle(oldest, Settled::QueueFull);
+                self.settle(oldest, if is_expired(&gone) { Settled::Expired } else { Settled::QueueFull });
             }
         }
         if session.outbound.is_full(copy.size(), limits) {

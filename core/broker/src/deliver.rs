@@ -144,8 +144,9 @@ impl Shard {
             session,
             is_persistent: resident.session.is_persistent(),
         };
-        if books.enqueue(&mut resident.session, copy, &limits) == Enqueued::Dropped {
-            self.journal(out);
+        let enqueued = books.enqueue(&mut resident.session, copy, &limits, now.time);
+        self.journal(out);
+        if enqueued == Enqueued::Dropped {
             self.tell_drop(slot, out);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_packet::QoS;
-use martlet_record::Message;
+use martlet_record::{Message, Time};
 use martlet_topic::SubscriptionFilter;
 
 /// A Message as one Session gets it with QoS 1 or 2.
@@ -42,6 +42,11 @@ impl MessageCopy {
     /// Bytes of its payload, as long as it has one.
     pub fn payload_len(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.payload_len())
+    }
+
+    /// Has the time of its Message run out?
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.message.as_ref().is_some_and(|message| message.is_expired(now))
     }
 
     /// Bytes it is counted with against limits.

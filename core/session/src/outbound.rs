@@ -155,16 +155,20 @@ impl Outbound {
         }
     }
 
-    /// Calls `send` for each copy whose PUBREL a new Network Connection has not got: those need no room.
+    /// Calls `send` for each copy whose PUBREL a new Network Connection has not got: those need no room. Where PUBREC
+    /// still waits for its commit, PUBREL follows that.
     pub fn release_unseen(&mut self, mut send: impl FnMut(PacketId)) {
         if !std::mem::take(&mut self.owes_releases) {
             return;
         }
-        let released = |flight: &&mut Flight| flight.copy.state == CopyState::Released && !flight.seen;
-        for flight in self.in_flight.iter_mut().filter(released) {
+        let has_it = |state| matches!(state, CopyState::Received | CopyState::Released);
+        let owed = |flight: &&mut Flight| has_it(flight.copy.state) && !flight.seen;
+        for flight in self.in_flight.iter_mut().filter(owed) {
             flight.seen = true;
             self.open += 1;
-            send(packet_id(flight.ordinal));
+            if flight.copy.state == CopyState::Released {
+                send(packet_id(flight.ordinal));
+            }
         }
     }
 

@@ -178,7 +178,7 @@ impl Session {
             return;
         }
         while let Some(first) = self.outbound.first_queued() {
-            if first.message.as_ref().is_some_and(|message| message.is_expired(now)) {
+            if first.is_expired(now) {
                 if let Some((ordinal, copy)) = self.outbound.pop_queued() {
                     settle(ordinal, copy, Settled::Expired);
                 }

@@ -40,7 +40,6 @@ const HOUSE: &[Room] = &[
     room("shell/server", &["core/*", "shell/*"]),
     room("apps/martlet", &["shell/client", "shell/server"]),
     room("testing/harness", &["core/*", "shell/*"]),
-    room("testing/conformance", EVERYTHING),
     room("testing/interop", EVERYTHING),
     // As pure as core, so that tests of core may use it.
     room("testing/simulator", &["core/*"]),

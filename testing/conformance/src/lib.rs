@@ -1,1 +1,0 @@
-//! Scripted conversations checked against the specification, by packet.
