@@ -124,7 +124,7 @@ impl Runner {
         let (slot, home, version) = (connection.session_slot, connection.home, connection.version);
         let maximum = self.shared.node.settings.maximum_packet_size;
         let given_up = self.out.closing.len();
-        let mut publishes = false;
+        let (mut publishes, mut only_acknowledges) = (false, true);
         loop {
             let packet = match frames.next(maximum) {
                 Ok(Some(frame)) => decode_from_client(version, frame),
@@ -136,6 +136,7 @@ impl Runner {
                 // What was published before is delivered before anything else happens.
                 _ => self.deliver(),
             }
+            only_acknowledges &= matches!(packet, Ok(Packet::PubAck(_) | Packet::PubComp(_)));
             let brings_much = matches!(packet, Ok(Packet::Subscribe(_)));
             let Some(shard) = self.shards.step(home) else { return };
             match packet {
@@ -153,8 +154,10 @@ impl Runner {
                 break;
             }
         }
-        if publishes && let Some(connection) = self.connections.get(id) {
-            connection.publishes = true;
+        let Some(connection) = self.connections.get(id) else { return };
+        connection.publishes |= publishes;
+        if only_acknowledges && is_open(connection) {
+            connection.acknowledge_at_once();
         }
     }
 
