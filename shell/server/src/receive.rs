@@ -156,7 +156,8 @@ impl Runner {
         }
         let Some(connection) = self.connections.get(id) else { return };
         connection.publishes |= publishes;
-        if only_acknowledges && is_open(connection) {
+        // One that only subscribes has nothing else to send meanwhile.
+        if only_acknowledges && connection.publishes && is_open(connection) {
             connection.acknowledge_at_once();
         }
     }
