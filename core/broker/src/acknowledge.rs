@@ -18,10 +18,8 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Violation> {
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
-        if let Some(acknowledged) = resident.session.receive_puback(ack)? {
-            self.settle(slot, &acknowledged, out);
-            self.send_queued(slot, now, out);
-        }
+        let acknowledged = resident.session.receive_puback(ack)?;
+        self.finish(slot, acknowledged, now, out);
         Ok(())
     }
 
@@ -45,8 +43,7 @@ impl Shard {
             }
             Received::Again(_) => {}
             Received::Refused(acknowledged) => {
-                self.settle(slot, &acknowledged, out);
-                self.send_queued(slot, now, out);
+                self.finish(slot, Some(acknowledged), now, out);
             }
             Received::Unknown if ack.reason.is_error() => {}
             Received::Unknown => {
@@ -92,10 +89,8 @@ impl Shard {
         out: &mut Outbox,
     ) -> Result<(), Violation> {
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
-        if let Some(acknowledged) = resident.session.receive_pubcomp(ack)? {
-            self.settle(slot, &acknowledged, out);
-            self.send_queued(slot, now, out);
-        }
+        let acknowledged = resident.session.receive_pubcomp(ack)?;
+        self.finish(slot, acknowledged, now, out);
         Ok(())
     }
 
@@ -146,8 +141,9 @@ impl Shard {
         connection.reply(out.outgoing(id), after, |bytes| packet.encode(version, bytes));
     }
 
-    fn settle(&mut self, slot: u32, acknowledged: &Acknowledged, out: &mut Outbox) {
-        let Some(resident) = self.sessions.get(slot) else { return };
+    /// A copy came to its end: it is booked, and there is room for the next.
+    fn finish(&mut self, slot: u32, acknowledged: Option<Acknowledged>, now: Now, out: &mut Outbox) {
+        let (Some(resident), Some(acknowledged)) = (self.sessions.get(slot), acknowledged) else { return };
         let mut books = Books {
             ledger: &mut self.counters.ledger,
             records: &mut self.records,
@@ -156,5 +152,6 @@ impl Shard {
         };
         books.settle(acknowledged.ordinal, acknowledged.how);
         self.journal(out);
+        self.send_queued(slot, now, out);
     }
 }

@@ -217,16 +217,7 @@ mod tests {
     use super::*;
 
     fn message(topic: &'static str, payload: &'static [u8]) -> MessageRef<'static> {
-        MessageRef {
-            topic,
-            properties: b"pp",
-            payload,
-            qos: QoS::AtMostOnce,
-            retain: false,
-            publisher: SessionNumber(7),
-            expires: None,
-            version: 0,
-        }
+        MessageRef { properties: b"pp", publisher: SessionNumber(7), ..MessageRef::new(topic, payload) }
     }
 
     #[test]

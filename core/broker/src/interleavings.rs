@@ -49,16 +49,7 @@ fn topic() -> TopicName<'static> {
 }
 
 fn message(payload: &[u8]) -> MessageRef<'_> {
-    MessageRef {
-        topic: TOPIC,
-        properties: &[],
-        payload,
-        qos: QoS::AtMostOnce,
-        retain: true,
-        publisher: SessionNumber::NODE,
-        expires: None,
-        version: 0,
-    }
+    MessageRef { retain: true, ..MessageRef::new(TOPIC, payload) }
 }
 
 /// A shard that publishes to [`TOPIC`].

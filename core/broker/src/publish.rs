@@ -38,9 +38,6 @@ pub(crate) struct Origin {
 /// Space for the packet at hand is kept for the next up to this size.
 const SPACE_BYTES: usize = 64 * 1024;
 
-/// Topic Names were checked on their way in; here any length is right.
-pub(crate) const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
-
 impl Shard {
     /// Takes a PUBLISH from a Client.
     pub(crate) fn receive_publish(
@@ -236,17 +233,8 @@ impl Shard {
 
     /// Publishes a Message of the node's own, retained.
     pub fn publish_node(&mut self, topic: &str, payload: &[u8], out: &mut Outbox) {
-        let message = MessageRef {
-            topic,
-            properties: &[],
-            payload,
-            qos: QoS::AtMostOnce,
-            retain: true,
-            publisher: SessionNumber::NODE,
-            expires: None,
-            version: 0,
-        };
-        let topic = TopicName::parse(topic, &ANY).expect("the node's own topics are legal");
+        let message = MessageRef { retain: true, ..MessageRef::new(topic, payload) };
+        let topic = TopicName::parse(topic, &Limits::UNLIMITED).expect("the node's own topics are legal");
         let Self { node, cache, .. } = self;
         let matches = || cache.destinations(&node.routes, topic);
         let (.., destinations) = node.retained.replace_and(topic, &message, matches);

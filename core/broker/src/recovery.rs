@@ -13,10 +13,10 @@ use martlet_record::{
     SubscribeRecord,
 };
 use martlet_session::{CopyState, Session, Subscription, Will};
-use martlet_topic::TopicName;
+use martlet_topic::{Limits, TopicName};
 
 use crate::outbox::Outbox;
-use crate::publish::{ANY, recorded_copy};
+use crate::publish::recorded_copy;
 use crate::replay::replayed_copy;
 use crate::subscribe::subscriber;
 use crate::{Node, Shard};
@@ -122,7 +122,8 @@ impl Recovery {
         if message.is_none() {
             self.deleted.insert(topic.into(), version);
         }
-        let topic = TopicName::parse(topic, &ANY).expect("it was checked before it was recorded");
+        let topic =
+            TopicName::parse(topic, &Limits::UNLIMITED).expect("it was checked before it was recorded");
         self.node.retained.restore(topic, version, message.clone());
     }
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use martlet_packet::QoS;
 use martlet_record::{Message, Now, Record, ReplayedCopy, Settled, SubscribeRecord};
 use martlet_session::{CopyState, Delivery, MessageCopy, Replaying, Sent, Session};
-use martlet_topic::TopicName;
+use martlet_topic::{Limits, TopicName};
 
 use crate::Shard;
 use crate::outbox::Outbox;
-use crate::publish::ANY;
 
 impl Shard {
     /// Sends or queues the retained messages of a Subscription, each with RETAIN set [3.1.1 MQTT-3.3.1-8]. One that was
@@ -50,7 +49,8 @@ impl Shard {
     }
 
     fn is_current(&self, message: &Message) -> bool {
-        let topic = TopicName::parse(message.topic(), &ANY).expect("it was checked on its way in");
+        let topic =
+            TopicName::parse(message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
         self.node.retained.is_current(topic, message.version)
     }
 
@@ -67,7 +67,8 @@ impl Shard {
         while outgoing.len() < limits.ahead_bytes
             && let Some(Replaying { message, subscription_id }) = connection.replaying.pop_front()
         {
-            let topic = TopicName::parse(message.topic(), &ANY).expect("it was checked on its way in");
+            let topic =
+                TopicName::parse(message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
             if !self.node.retained.is_current(topic, message.version) {
                 continue;
             }

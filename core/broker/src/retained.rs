@@ -21,9 +21,6 @@ pub struct Retained {
     count: AtomicUsize,
 }
 
-/// Topic Names were checked on their way in; here any length is right.
-const ANY: Limits = Limits { bytes: usize::MAX, levels: usize::MAX };
-
 impl Retained {
     /// None.
     pub fn new(seed: u64) -> Self {
@@ -116,7 +113,7 @@ impl Retained {
                 found.push(Arc::clone(message));
             }
         };
-        match TopicName::parse(filter.as_str(), &ANY) {
+        match TopicName::parse(filter.as_str(), &Limits::UNLIMITED) {
             Ok(topic) => {
                 let names = self.stripe(topic).read();
                 first();
@@ -141,28 +138,17 @@ impl Retained {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_packet::QoS;
-    use martlet_record::SessionNumber;
 
     fn name(text: &str) -> TopicName<'_> {
-        TopicName::parse(text, &ANY).expect("a legal name")
+        TopicName::parse(text, &Limits::UNLIMITED).expect("a legal name")
     }
 
     fn message<'a>(topic: &'a str, payload: &'a [u8]) -> MessageRef<'a> {
-        MessageRef {
-            topic,
-            properties: &[],
-            payload,
-            qos: QoS::AtMostOnce,
-            retain: true,
-            publisher: SessionNumber::NODE,
-            expires: None,
-            version: 0,
-        }
+        MessageRef { retain: true, ..MessageRef::new(topic, payload) }
     }
 
     fn payloads(retained: &Retained, filter: &str) -> Vec<Vec<u8>> {
-        let filter = TopicFilter::parse(filter, &ANY).expect("a legal filter");
+        let filter = TopicFilter::parse(filter, &Limits::UNLIMITED).expect("a legal filter");
         let found = retained.matching(&filter, Time::START);
         found.iter().map(|message| message.view().payload.to_vec()).collect()
     }

@@ -1,11 +1,11 @@
 //! The Will Message: published when a Network Connection fails, at the end of its delay or of its Session.
 
 use martlet_record::{Now, Record};
-use martlet_topic::TopicName;
+use martlet_topic::{Limits, TopicName};
 
 use crate::Shard;
 use crate::outbox::{Notice, Outbox};
-use crate::publish::{ANY, Origin};
+use crate::publish::Origin;
 
 impl Shard {
     /// Publishes the Will of a Session, if it still has one [MQTT-3.1.2-8]; it is gone then [MQTT-3.1.2-10].
@@ -15,7 +15,8 @@ impl Shard {
         let Some(will) = session.will.take() else { return };
         let (number, recorded, expiry) = (session.number, session.recorded, session.expiry);
         let client_id = session.client_id.clone();
-        let topic = TopicName::parse(will.message.topic(), &ANY).expect("it was checked on its way in");
+        let topic =
+            TopicName::parse(will.message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
         if let Some((_, text)) = self.refusal(topic, will.message.retain, will.message.view().payload) {
             out.notices.push(Notice::WillRefused { client_id, text });
             if recorded {

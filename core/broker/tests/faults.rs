@@ -1,26 +1,23 @@
-//! Faults that a reading found and the tests of features had missed: each with the scenario that showed it.
+//! Scenarios across features: log order against retained messages, batches that fail, sizes beyond every limit.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings, Shard};
 use martlet_packet::{Packet, Property, Publish, QoS, Version, decode, frame};
 use martlet_record::{Completion, MemoryJournal, Now, Outcome, ShardId};
 use martlet_session::{ConnectionId, Handshake, Progress};
-use martlet_simulator::{World, connect, publish, publish_qos, raw, retain, subscribe};
-use std::sync::Arc;
-
-fn two_homes() -> (String, String) {
-    let first = "publisher-0".to_owned();
-    let other = (1..)
-        .map(|n| format!("publisher-{n}"))
-        .find(|id| ShardId::home_of(id) != ShardId::home_of(&first))
-        .expect("64");
-    (first, other)
-}
+use martlet_simulator::{Client, World, connect, publish, publish_qos, raw, retain, subscribe, two_homes};
 
 fn retained_qos<'a>(topic: &'a str, payload: &'a [u8], id: u16) -> Packet<'a> {
     let Packet::Publish(message) = publish_qos(topic, payload, 1, id) else { unreachable!() };
     Packet::Publish(Publish { retain: true, ..message })
+}
+
+/// The last PUBLISH a Client heard.
+fn last_message(world: &mut World, client: Client) -> String {
+    world.hears(client).into_iter().rfind(|line| line.starts_with("PUBLISH")).expect("a PUBLISH")
 }
 
 #[test]
@@ -35,9 +32,7 @@ fn an_older_retained_message_does_not_follow_a_newer_one_that_was_logged_first()
     world.post(reader, subscribe(1, &[("t", 1)]));
     world.post(writer, retained_qos("t", b"new", 2));
     world.settle();
-    let heard = world.hears(reader);
-    let last = heard.iter().rfind(|l| l.starts_with("PUBLISH")).unwrap();
-    assert!(last.contains("new"), "{heard:?}");
+    assert!(last_message(&mut world, reader).contains("new"));
 }
 
 #[test]
@@ -55,9 +50,7 @@ fn nor_when_its_publisher_had_something_to_log_before() {
     world.post(reader, subscribe(1, &[("t", 1)]));
     world.post(writer, retained_qos("t", b"new", 2));
     world.settle();
-    let heard = world.hears(reader);
-    let last = heard.iter().rfind(|l| l.starts_with("PUBLISH")).unwrap();
-    assert!(last.contains("new"), "{heard:?}");
+    assert!(last_message(&mut world, reader).contains("new"));
 }
 
 #[test]
@@ -70,9 +63,7 @@ fn nor_with_qos_0() {
     world.post(reader, subscribe(1, &[("t", 1)]));
     world.post(writer, retain("t", b"new"));
     world.settle();
-    let heard = world.hears(reader);
-    let last = heard.iter().rfind(|l| l.starts_with("PUBLISH")).unwrap();
-    assert!(last.contains("new"), "{heard:?}");
+    assert!(last_message(&mut world, reader).contains("new"));
 }
 
 #[test]

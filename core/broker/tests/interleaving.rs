@@ -94,16 +94,7 @@ impl Play {
 }
 
 fn message(payload: &[u8]) -> MessageRef<'_> {
-    MessageRef {
-        topic: TOPIC,
-        properties: &[],
-        payload,
-        qos: QoS::AtMostOnce,
-        retain: true,
-        publisher: SessionNumber::NODE,
-        expires: None,
-        version: 0,
-    }
+    MessageRef { retain: true, ..MessageRef::new(TOPIC, payload) }
 }
 
 /// Is the subscriber there?

@@ -4,18 +4,8 @@ use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings};
 use martlet_packet::{Packet, Property, Publish};
-use martlet_record::{MemoryJournal, ShardId};
-use martlet_simulator::{World, connect, puback, publish_qos, pubrec, subscribe};
-
-/// Two Clients whose homes are different shards.
-fn two_homes() -> (String, String) {
-    let first = "publisher-0".to_owned();
-    let other = (1..)
-        .map(|number| format!("publisher-{number}"))
-        .find(|id| ShardId::home_of(id) != ShardId::home_of(&first))
-        .expect("there are 64 homes");
-    (first, other)
-}
+use martlet_record::MemoryJournal;
+use martlet_simulator::{World, connect, puback, publish_qos, pubrec, subscribe, two_homes};
 
 fn remembering() -> World {
     World::with_journal(Settings::new(Dialect::NATIVE), MemoryJournal::new().remembering())

@@ -44,7 +44,21 @@ pub struct Message {
     pub version: u64,
 }
 
-impl MessageRef<'_> {
+impl<'a> MessageRef<'a> {
+    /// A Message of the node's own, with nothing but a Topic Name and a payload: QoS 0, not retained, never expiring.
+    pub const fn new(topic: &'a str, payload: &'a [u8]) -> Self {
+        Self {
+            topic,
+            properties: &[],
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            publisher: SessionNumber::NODE,
+            expires: None,
+            version: 0,
+        }
+    }
+
     /// A copy that may wait, in one block.
     pub fn to_message(&self) -> Message {
         let mut block =

@@ -58,8 +58,6 @@ pub struct ConnectRequest {
     pub wants_problem_information: bool,
     /// The Client would like Response Information.
     pub wants_response_information: bool,
-    /// User Name.
-    pub user_name: Option<Box<str>>,
     /// The method of an exchange that succeeded.
     pub authentication_method: Option<Box<str>>,
     /// The last data of that exchange, for CONNACK.
@@ -223,7 +221,6 @@ impl ConnectRequest {
             topic_alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
             wants_problem_information: properties.request_problem_information().unwrap_or(true),
             wants_response_information: properties.request_response_information().unwrap_or(false),
-            user_name: connect.user_name.map(Into::into),
             authentication_method: properties.authentication_method().map(Into::into),
             authentication_data: Vec::new(),
         }

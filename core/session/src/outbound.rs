@@ -268,11 +268,6 @@ impl Outbound {
         self.bytes
     }
 
-    /// Nothing is on its way.
-    pub fn is_empty(&self) -> bool {
-        self.in_flight.is_empty() && self.queued.is_empty()
-    }
-
     /// The ordinal the next copy gets.
     pub fn next_ordinal(&self) -> Ordinal {
         self.next

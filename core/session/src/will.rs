@@ -21,14 +21,10 @@ impl Will {
         let mut properties = Vec::new();
         will.properties.append_to(&mut properties);
         let message = MessageRef {
-            topic: will.topic,
             properties: &properties,
-            payload: will.payload,
             qos: will.qos,
             retain: will.retain,
-            publisher: SessionNumber::NODE,
-            expires: None,
-            version: 0,
+            ..MessageRef::new(will.topic, will.payload)
         };
         Self { message: Arc::new(message.to_message()), expiry: will.message_expiry, delay: will.delay }
     }

@@ -242,23 +242,13 @@ fn request(receive_maximum: u16) -> ConnectRequest {
         topic_alias_maximum: 0,
         wants_problem_information: true,
         wants_response_information: false,
-        user_name: None,
         authentication_method: None,
         authentication_data: Vec::new(),
     }
 }
 
 fn copy(qos: QoS) -> MessageCopy {
-    let message = MessageRef {
-        topic: "t",
-        properties: &[],
-        payload: &[],
-        qos,
-        retain: false,
-        publisher: SessionNumber::NODE,
-        expires: None,
-        version: 0,
-    };
+    let message = MessageRef { qos, ..MessageRef::new("t", &[]) };
     MessageCopy {
         message: Some(Arc::new(message.to_message())),
         subscription_ids: None,

@@ -23,6 +23,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// None but what a packet can hold: for topics that were checked on their way in.
+    pub const UNLIMITED: Self = Self { bytes: usize::MAX, levels: usize::MAX };
+
     /// Checks what holds for every string that names topics, the ShareName before a filter included.
     pub(crate) fn check_text(&self, text: &str) -> Result<(), Error> {
         let limit = self.bytes.min(ENCODABLE_BYTES);
@@ -75,7 +78,7 @@ mod tests {
     /// [MQTT-4.7.3-3]
     #[test]
     fn topics_have_at_most_65_535_bytes_whatever_the_limit() {
-        let generous = Limits { bytes: usize::MAX, levels: usize::MAX };
+        let generous = Limits::UNLIMITED;
         let refused = Some(Error::TooLong { bytes: 65_536, limit: 65_535 });
         for limits in [Limits::default(), generous] {
             assert_eq!(both(&"a".repeat(65_535), limits), [None; 2]);

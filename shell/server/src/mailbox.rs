@@ -134,8 +134,8 @@ impl Mail {
 mod tests {
     use super::*;
     use martlet_broker::Destinations;
-    use martlet_packet::QoS;
-    use martlet_record::{MessageRef, SessionNumber};
+
+    use martlet_record::MessageRef;
     use mio::{Events, Poll};
     use std::sync::Arc;
     use std::time::Duration;
@@ -169,16 +169,7 @@ mod tests {
         let poll = Poll::new().unwrap();
         let mailbox = Mailbox::new(poll.registry(), WAKE).unwrap();
         let payload = vec![0; 10_000];
-        let message = MessageRef {
-            topic: "t",
-            properties: &[],
-            payload: &payload,
-            qos: QoS::AtMostOnce,
-            retain: false,
-            publisher: SessionNumber::NODE,
-            expires: None,
-            version: 0,
-        };
+        let message = MessageRef::new("t", &payload);
         let mut chunk = Chunk::default();
         chunk.push(&message, Arc::new(Destinations::default()));
         mailbox.post(Mail::Messages(chunk));

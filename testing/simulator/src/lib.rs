@@ -21,7 +21,7 @@ mod world;
 
 pub use packets::{
     Connecting, auth, block, connect, disconnect, options, ping, puback, puback_of, pubcomp, publish,
-    publish_qos, pubrec, pubrec_of, pubrel, raw, retain, subscribe, subscribe_with, unsubscribe,
+    publish_qos, pubrec, pubrec_of, pubrel, raw, retain, subscribe, subscribe_with, two_homes, unsubscribe,
 };
 pub use telling::{tell, tell_in_full};
 pub use world::{Client, World};

@@ -4,6 +4,7 @@ use martlet_packet::{
     Ack, Auth, Connect, Disconnect, Packet, PacketId, Properties, PropertiesBuf, Property, Publish,
     PublishQoS, QoS, ReasonCode, Subscribe, SubscriptionOptions, Unsubscribe, Version, Will,
 };
+use martlet_record::ShardId;
 
 /// A CONNECT in the making: MQTT 5, Clean Start, Keep Alive 60, until told otherwise.
 #[derive(Debug, Clone)]
@@ -252,4 +253,14 @@ pub fn auth(reason: ReasonCode, properties: &PropertiesBuf) -> Packet<'_> {
 
 fn id(packet_id: u16) -> PacketId {
     PacketId::new(packet_id).expect("a Packet Identifier is not zero")
+}
+
+/// Two Client Identifiers whose Sessions are at home in different shards.
+pub fn two_homes() -> (String, String) {
+    let first = "publisher-0".to_owned();
+    let other = (1..)
+        .map(|number| format!("publisher-{number}"))
+        .find(|id| ShardId::home_of(id) != ShardId::home_of(&first))
+        .expect("there are 64 homes");
+    (first, other)
 }
