@@ -10,10 +10,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-
-use crate::crowd::{Crowd, Event};
-use crate::report::Report;
-use crate::wire::{self, Connect, Version, kind};
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::percentile;
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, Version, kind};
 
 const TOPIC: &str = "honest/pair";
 /// A hundred messages a second.
@@ -183,26 +183,4 @@ impl Pair {
 fn due(started: Instant, number: usize) -> Result<Instant> {
     Ok(started
         + PERIOD * u32::try_from(number).context("more messages than a year has hundredths of a second")?)
-}
-
-/// The smallest value that `percent` of all do not exceed; sorts them.
-pub(crate) fn percentile(values: &mut [Duration], percent: usize) -> Duration {
-    values.sort_unstable();
-    let rank = (values.len() * percent).div_ceil(100).max(1);
-    values.get(rank - 1).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_occurred() {
-        let mut values: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
-        assert_eq!(percentile(&mut values, 50), Duration::from_millis(100));
-        assert_eq!(percentile(&mut values, 99), Duration::from_millis(198));
-        assert_eq!(percentile(&mut values, 100), Duration::from_millis(200));
-        assert_eq!(percentile(&mut [Duration::from_millis(3)], 99), Duration::from_millis(3));
-        assert_eq!(percentile(&mut [], 99), Duration::ZERO);
-    }
 }

@@ -2,19 +2,10 @@
 //!
 //! The rule: a broker is a program, a port and a process. Nothing here looks inside it or shares code with it.
 
-mod broker;
-mod cleanup;
-mod client;
-mod crowd;
 mod honest;
-mod measure;
 mod namespace;
 mod ordeal;
-mod program;
-mod random;
-mod report;
 mod trial;
-mod wire;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -23,10 +14,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use martlet_witness::report::{self, Outcome, Report};
+use martlet_witness::{Program, cleanup, raise_descriptor_limit};
 
-use crate::program::Program;
-use crate::report::{Outcome, Report};
 use crate::trial::Trial;
 
 /// Put a whole broker on trial: hostile peers, vanishing peers, storms.
@@ -94,11 +84,4 @@ fn put_on_trial(trial: Trial, setup: &Setup) -> Outcome {
         report.fail(format!("the trial broke off: {error:#}"));
     }
     Outcome { trial: trial.to_string(), took: started.elapsed(), report }
-}
-
-/// Ten thousand clients need ten thousand descriptors, here as in the broker.
-fn raise_descriptor_limit() -> Result<()> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(())
 }

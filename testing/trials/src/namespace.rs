@@ -10,9 +10,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use martlet_witness::cleanup::{self, Leftover};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
-use crate::cleanup::{self, Leftover};
 
 /// Where the broker listens in its namespace.
 pub(crate) const BROKER_PORT: u16 = 1883;

@@ -6,14 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use martlet_witness::report::Report;
+use martlet_witness::wire::Connect;
+use martlet_witness::{Broker, Client, Program, free_port};
 use rustix::process::{Resource, getrlimit};
 
-use crate::broker::{Broker, free_port};
-use crate::client::Client;
 use crate::honest::HonestPair;
-use crate::program::Program;
-use crate::report::Report;
-use crate::wire::Connect;
 
 /// What the broker may take beyond its idle memory, whatever is done to it.
 const EXTRA_MEMORY_MAX: u64 = 64 << 20;

@@ -16,9 +16,9 @@ use std::fmt;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use martlet_witness::report::Report;
 
 use crate::Setup;
-use crate::report::Report;
 
 /// A trial by its name on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -44,6 +44,9 @@ const HOUSE: &[Room] = &[
     // As pure as core, so that tests of core may use it.
     room("testing/simulator", &["core/*"]),
     room("testing/trials", EVERYTHING),
+    room("testing/durability", EVERYTHING),
+    // It shares no line with what it watches.
+    room("testing/witness", &[]),
     room("xtask", &[]),
 ];
 

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use martlet_witness::Client;
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, Version, kind};
 
 use crate::Setup;
-use crate::client::Client;
 use crate::ordeal::{self, Victim};
-use crate::report::Report;
-use crate::wire::{self, Connect, Version, kind};
 
 const FLOOD: &str = "deaf/flood";
 const MARKS: &str = "deaf/marks";

@@ -5,12 +5,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, Version, kind};
 
 use crate::Setup;
-use crate::crowd::{Crowd, Event};
 use crate::ordeal::{self, Victim};
-use crate::report::Report;
-use crate::wire::{self, Connect, Version, kind};
 
 const PEERS: usize = 200;
 /// Between two bytes of one peer: long enough for the broker to read the first alone.

@@ -5,12 +5,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, kind, text, variable};
 
 use crate::Setup;
-use crate::crowd::{Crowd, Event};
 use crate::ordeal::{self, Victim};
-use crate::report::Report;
-use crate::wire::{self, kind, text, variable};
 
 /// The Remaining Length every peer claims.
 const CLAIM: usize = 100_000_000;

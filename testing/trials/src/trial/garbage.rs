@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use martlet_witness::Random;
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, PINGREQ, Version, variable};
 
 use crate::Setup;
-use crate::crowd::{Crowd, Event};
 use crate::ordeal::{self, Victim};
-use crate::random::Random;
-use crate::report::Report;
-use crate::wire::{self, Connect, PINGREQ, Version, variable};
 
 const CONNECTIONS: usize = 10_000;
 const AT_ONCE: usize = 256;
@@ -159,7 +159,7 @@ fn truncated(random: &mut Random, version: Version, connect: &[u8]) -> Vec<u8> {
         0 => connect.to_vec(),
         1 => wire::subscribe(version, 1, "garbage/+/#", 1),
         2 => wire::publish("garbage/topic", Some(1), &[b'g'; 300]),
-        3 => wire::puback(1),
+        3 => wire::puback(1).to_vec(),
         _ => PINGREQ.to_vec(),
     };
     packet.truncate(1 + random.below(packet.len() - 1));

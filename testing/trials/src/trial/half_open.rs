@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::Connect;
 
 use crate::Setup;
-use crate::crowd::{Crowd, Event};
 use crate::ordeal::{self, Victim};
-use crate::report::Report;
-use crate::wire::Connect;
 
 /// Connections tried beyond the limit.
 const BEYOND: usize = 1_000;

@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::Connect;
+use martlet_witness::{Broker, Process};
 
 use crate::Setup;
-use crate::broker::Broker;
-use crate::crowd::{Crowd, Event};
-use crate::measure::Process;
-use crate::report::Report;
-use crate::wire::Connect;
 
 const CONNECTIONS: usize = 10_000;
 /// Martlet's promise for one connection.

@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use martlet_witness::crowd::{Crowd, Event, Narrow};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, Version, kind};
+use martlet_witness::{Broker, Client, STOP_MAX};
 
 use crate::Setup;
-use crate::broker::{Broker, STOP_MAX};
-use crate::client::Client;
-use crate::crowd::{Crowd, Event, Narrow};
-use crate::report::Report;
-use crate::wire::{self, Connect, Version, kind};
 
 const CLIENTS: usize = 1_000;
 const NEWS: &str = "shutdown/news";

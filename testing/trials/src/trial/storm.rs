@@ -5,13 +5,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use martlet_witness::crowd::{Crowd, Event};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{Connect, PINGREQ, kind};
+use martlet_witness::{Broker, percentile};
 
 use crate::Setup;
-use crate::broker::Broker;
-use crate::crowd::{Crowd, Event};
-use crate::honest::percentile;
-use crate::report::Report;
-use crate::wire::{Connect, PINGREQ, kind};
 
 const CLIENTS: usize = 10_000;
 /// Within this all of them knock; a slower tool has not tried the broker.

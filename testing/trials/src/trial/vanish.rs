@@ -7,13 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use martlet_witness::report::Report;
+use martlet_witness::wire::{self, Connect, Version, Will};
+use martlet_witness::{Broker, Client};
 
 use crate::Setup;
-use crate::broker::Broker;
-use crate::client::Client;
 use crate::namespace::{BROKER_PORT, Cable, obstacle};
-use crate::report::Report;
-use crate::wire::{self, Connect, Version};
 
 /// The Keep Alives tried at once, in seconds.
 const KEEP_ALIVES: [u16; 3] = [2, 4, 10];
@@ -79,12 +78,8 @@ fn connect_peers() -> Result<Vec<Peer>> {
         for kind in ["silent", "subscriber"] {
             let name = format!("{kind}-{keep_alive}");
             let will = format!("vanish/will/{name}");
-            let connect = Connect {
-                version: Version::V311,
-                client_id: &name,
-                keep_alive,
-                will: Some((&will, "vanished")),
-            };
+            let will = Will { topic: &will, payload: b"vanished", qos: 1, delay: None };
+            let connect = Connect { keep_alive, will: Some(will), ..Connect::new(&name) };
             let mut client = Client::connect(Cable::address(), &connect)?;
             if kind == "subscriber" {
                 // QoS 0: a PUBACK would be a sign of life.

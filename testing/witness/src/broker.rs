@@ -1,7 +1,8 @@
-//! One process of the broker on trial, from its start to its end.
+//! One process of a broker, from its start to its end.
 //!
 //! The rule: it never outlives this value.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
@@ -23,12 +24,12 @@ use crate::report::Report;
 /// How long a broker may take until it listens.
 const START_MAX: Duration = Duration::from_secs(10);
 /// How long a broker may take to end after SIGTERM.
-pub(crate) const STOP_MAX: Duration = Duration::from_secs(10);
+pub const STOP_MAX: Duration = Duration::from_secs(10);
 /// Lines of a broker's own words kept for a failure's message.
 const LAST_WORDS: usize = 8;
 
 /// A running broker.
-pub(crate) struct Broker {
+pub struct Broker {
     child: Child,
     pid: Pid,
     address: SocketAddr,
@@ -46,36 +47,44 @@ struct Words {
 }
 
 /// How it ended.
-pub(crate) struct Ending {
+pub struct Ending {
     /// `None` when it had to be killed.
     status: Option<ExitStatus>,
     /// It was gone before it was asked to go.
     is_early: bool,
-    pub(crate) took: Duration,
+    /// The time from SIGTERM to its end.
+    pub took: Duration,
     panic: Option<String>,
     last_words: String,
 }
 
 impl Broker {
     /// Starts `program` on a free port with as many descriptors as this machine allows.
-    pub(crate) fn start(program: &Program) -> Result<Self> {
+    pub fn start(program: &Program) -> Result<Self> {
         Self::start_on(program, free_port()?)
     }
 
     /// The same on a certain port.
-    pub(crate) fn start_on(program: &Program, port: u16) -> Result<Self> {
+    pub fn start_on(program: &Program, port: u16) -> Result<Self> {
         let maximum = getrlimit(Resource::Nofile).maximum.context("descriptors are unlimited here")?;
         Self::start_with(program, port, maximum)
     }
 
     /// The same with a limit on its descriptors that it cannot raise.
-    pub(crate) fn start_with(program: &Program, port: u16, descriptors: u64) -> Result<Self> {
+    pub fn start_with(program: &Program, port: u16, descriptors: u64) -> Result<Self> {
+        let mut broker = Self::spawn(program.command_line(port), port, descriptors)?;
+        broker.wait_until_listening(START_MAX)?;
+        Ok(broker)
+    }
+
+    /// Starts a command line that will listen on `port`, and does not wait until it does.
+    pub fn spawn(command_line: Vec<OsString>, port: u16, descriptors: u64) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for the broker")?;
         let mut child = Command::new("/bin/sh")
             // The shell sets both limits and becomes the broker, which keeps its process identifier.
             .args(["-c", "ulimit -n \"$1\" && shift && exec \"$@\"", "sh"])
             .arg(descriptors.to_string())
-            .args(program.command_line(port))
+            .args(command_line)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -90,23 +99,58 @@ impl Broker {
             listeners = vec![listen(stdout, Arc::clone(&words)), listen(stderr, Arc::clone(&words))];
         }
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        let mut broker = Self { child, pid, address, words, listeners, _folder: folder };
-        broker.wait_until_listening()?;
-        Ok(broker)
+        Ok(Self { child, pid, address, words, listeners, _folder: folder })
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The process, to be measured.
-    pub(crate) fn process(&self) -> Process {
+    pub fn process(&self) -> Process {
         Process::new(self.pid)
     }
 
+    /// Its process identifier.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// The last lines it printed.
+    pub fn last_words(&self) -> String {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).last.join(" | ")
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("looking after the broker")?.is_some())
+    }
+
+    /// Waits until it listens; an error when it ends instead or takes longer than `most`.
+    pub fn wait_until_listening(&mut self, most: Duration) -> Result<()> {
+        let deadline = Instant::now() + most;
+        // A connection would be a sharper question, but the broker would still hold it when its sockets are counted.
+        while !self.process().listens(self.address.port()).unwrap_or(false) {
+            if let Some(status) = self.child.try_wait()? {
+                self.end();
+                bail!("the broker did not start ({status}): {}", self.last_words());
+            }
+            if Instant::now() > deadline {
+                bail!("the broker does not listen on port {} after {most:?}", self.address.port());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Kills it as no program can prevent, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
     /// Sends SIGTERM and waits for the end.
-    pub(crate) fn stop(mut self) -> Result<Ending> {
+    pub fn stop(mut self) -> Result<Ending> {
         let asked = Instant::now();
         let is_early = self.wait(Duration::ZERO)?;
         if !is_early {
@@ -116,25 +160,9 @@ impl Broker {
         let took = asked.elapsed();
         let status = if ended { Some(self.child.wait()?) } else { None };
         self.end();
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Ending { status, is_early, took, panic: words.panic.clone(), last_words: words.last.join(" | ") })
-    }
-
-    fn wait_until_listening(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START_MAX;
-        // A connection would be a sharper question, but the broker would still hold it when its sockets are counted.
-        while !self.process().listens(self.address.port()).unwrap_or(false) {
-            if let Some(status) = self.child.try_wait()? {
-                self.end();
-                let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-                bail!("the broker did not start ({status}): {}", words.last.join(" | "));
-            }
-            if Instant::now() > deadline {
-                bail!("the broker does not listen on port {} after {START_MAX:?}", self.address.port());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
+        let last_words = self.last_words();
+        let panic = self.words.lock().unwrap_or_else(PoisonError::into_inner).panic.clone();
+        Ok(Ending { status, is_early, took, panic, last_words })
     }
 
     /// Whether the process ends in time.
@@ -163,7 +191,7 @@ impl Drop for Broker {
 
 impl Ending {
     /// Requires what every broker owes: status 0 in time, and no panic on the way.
-    pub(crate) fn judge(&self, report: &mut Report) {
+    pub fn judge(&self, report: &mut Report) {
         report.duration("exit", self.took);
         let last_words = &self.last_words;
         report
@@ -187,7 +215,7 @@ impl Ending {
 }
 
 /// A port of 127.0.0.1 that nobody uses at this moment.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
     Ok(listener.local_addr()?.port())
 }

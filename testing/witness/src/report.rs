@@ -1,4 +1,4 @@
-//! What a trial measured and what it found wanting, for a terminal and as JSON.
+//! What a trial or an experiment measured and what it found wanting, for a terminal and as JSON.
 //!
 //! The rule: a trial passes when nothing it required was missing; a figure alone never decides.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The figures and failures of one trial, in the order they were found.
 #[derive(Default)]
-pub(crate) struct Report {
+pub struct Report {
     part: String,
     figures: Vec<Figure>,
     failures: Vec<String>,
@@ -26,40 +26,40 @@ struct Figure {
 
 impl Report {
     /// Names the part of the trial that the following figures and failures belong to.
-    pub(crate) fn part(&mut self, name: &str) {
+    pub fn part(&mut self, name: &str) {
         self.part = if name.is_empty() { String::new() } else { format!("{name}: ") };
     }
 
     /// A number of things.
-    pub(crate) fn count(&mut self, name: &str, value: usize) {
+    pub fn count(&mut self, name: &str, value: usize) {
         // Counts here stay far below 2^53.
         self.number(name, value as f64, "");
     }
 
     /// A duration.
-    pub(crate) fn duration(&mut self, name: &str, value: Duration) {
+    pub fn duration(&mut self, name: &str, value: Duration) {
         self.number(name, value.as_secs_f64(), SECONDS);
     }
 
     /// Any other number with its unit.
-    pub(crate) fn number(&mut self, name: &str, value: f64, unit: &'static str) {
+    pub fn number(&mut self, name: &str, value: f64, unit: &'static str) {
         self.figures.push(Figure { part: self.part.clone(), name: name.to_owned(), value, unit });
     }
 
     /// Fails the trial unless `holds`; the message says what was found, not what was hoped for.
-    pub(crate) fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+    pub fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if !holds {
             self.fail(otherwise());
         }
     }
 
     /// Fails the trial.
-    pub(crate) fn fail(&mut self, what: String) {
+    pub fn fail(&mut self, what: String) {
         self.failures.push(format!("{}{what}", self.part));
     }
 
     /// The trial cannot be held on this machine.
-    pub(crate) fn skip(&mut self, why: &str) {
+    pub fn skip(&mut self, why: &str) {
         self.skipped = Some(why.to_owned());
     }
 
@@ -73,15 +73,18 @@ impl Report {
 }
 
 /// A trial that has been held.
-pub(crate) struct Outcome {
-    pub(crate) trial: String,
-    pub(crate) took: Duration,
-    pub(crate) report: Report,
+pub struct Outcome {
+    /// Its name.
+    pub trial: String,
+    /// How long it was held.
+    pub took: Duration,
+    /// What came of it.
+    pub report: Report,
 }
 
 impl Outcome {
     /// Whether something required was missing.
-    pub(crate) fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.report.verdict() == Verdict::Failed
     }
 }
@@ -132,7 +135,7 @@ impl fmt::Display for Outcome {
 }
 
 /// One line per trial and one with the sums.
-pub(crate) fn table(outcomes: &[Outcome]) -> String {
+pub fn table(outcomes: &[Outcome]) -> String {
     let mut lines = vec![format!("{:<14}{:<9}{:>7}  {}", "trial", "verdict", "s", "wanting")];
     for Outcome { trial, took, report } in outcomes {
         let remark = match (&report.skipped, report.failures.as_slice()) {
@@ -155,7 +158,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
 }
 
 /// Everything, for other programs.
-pub(crate) fn json(program: &str, outcomes: &[Outcome]) -> String {
+pub fn json(program: &str, outcomes: &[Outcome]) -> String {
     let trials: Vec<String> = outcomes.iter().map(trial_json).collect();
     format!("{{\n\"program\": {},\n\"trials\": [\n{}\n]\n}}\n", quoted(program), trials.join(",\n"))
 }

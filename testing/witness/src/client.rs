@@ -14,42 +14,50 @@ use crate::wire::{self, Connect, Inbox, Packet, Version, kind};
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// A connected client.
-pub(crate) struct Client {
+pub struct Client {
     stream: TcpStream,
     inbox: Inbox,
     version: Version,
     last_id: u16,
+    session_present: bool,
 }
 
 impl Client {
     /// Connects and waits to be accepted.
-    pub(crate) fn connect(address: SocketAddr, connect: &Connect<'_>) -> Result<Self> {
+    pub fn connect(address: SocketAddr, connect: &Connect<'_>) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, ANSWER_MAX).context("connecting")?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(ANSWER_MAX))?;
-        let mut client = Self { stream, inbox: Inbox::default(), version: connect.version, last_id: 0 };
+        let inbox = Inbox::default();
+        let mut client = Self { stream, inbox, version: connect.version, last_id: 0, session_present: false };
         client.send(&connect.bytes())?;
         let answer = client.wait_for(kind::CONNACK)?;
         ensure!(answer.is_welcome(), "the broker refused {}: {answer:?}", connect.client_id);
+        client.session_present = answer.session_present();
         Ok(client)
     }
 
+    /// Session Present of the CONNACK.
+    pub fn session_present(&self) -> bool {
+        self.session_present
+    }
+
     /// Subscribes and waits for the SUBACK.
-    pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
+    pub fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
         let id = self.next_id();
         self.send(&wire::subscribe(self.version, id, filter, qos))?;
         self.wait_for(kind::SUBACK).map(drop)
     }
 
     /// Publishes with QoS 1 and waits for the PUBACK.
-    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
+    pub fn publish(&mut self, topic: &str, payload: &[u8]) -> Result<()> {
         let id = self.next_id();
         self.send(&wire::publish(topic, Some(id), payload))?;
         self.wait_for(kind::PUBACK).map(drop)
     }
 
     /// Waits for a PINGRESP; the time is that from asking to the answer.
-    pub(crate) fn ping(&mut self) -> Result<Duration> {
+    pub fn ping(&mut self) -> Result<Duration> {
         let asked = Instant::now();
         self.send(&wire::PINGREQ)?;
         self.wait_for(kind::PINGRESP)?;
@@ -57,18 +65,18 @@ impl Client {
     }
 
     /// Sends bytes as they are.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
         self.stream.write_all(bytes).context("the broker takes no more bytes")
     }
 
     /// The next Packet Identifier.
-    pub(crate) fn next_id(&mut self) -> u16 {
+    pub fn next_id(&mut self) -> u16 {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         self.last_id
     }
 
     /// The next packet of this type; others before it are thrown away.
-    pub(crate) fn wait_for(&mut self, kind: u8) -> Result<Packet> {
+    pub fn wait_for(&mut self, kind: u8) -> Result<Packet> {
         let deadline = Instant::now() + ANSWER_MAX;
         loop {
             match self.receive(deadline)? {
@@ -80,7 +88,7 @@ impl Client {
     }
 
     /// The next packet, `None` when there is none until `deadline`.
-    pub(crate) fn receive(&mut self, deadline: Instant) -> Result<Option<Packet>> {
+    pub fn receive(&mut self, deadline: Instant) -> Result<Option<Packet>> {
         let mut buffer = [0; 64 * 1024];
         loop {
             if let Some(packet) = self.inbox.take()? {
@@ -101,7 +109,7 @@ impl Client {
     }
 
     /// Whether the connection still looks whole from here, whatever has arrived on it.
-    pub(crate) fn looks_open(&mut self) -> bool {
+    pub fn looks_open(&mut self) -> bool {
         if self.stream.set_nonblocking(true).is_err() {
             return false;
         }

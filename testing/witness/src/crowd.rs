@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::wire::{Inbox, Packet};
 
 /// Connections to one broker, known by numbers that are given once.
-pub(crate) struct Crowd {
+pub struct Crowd {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
@@ -29,16 +29,16 @@ pub(crate) struct Crowd {
 
 /// A connection that takes little at once, as over a bad radio link: on loopback the kernel would hold megabytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Narrow {
+pub struct Narrow {
     /// Bytes kept here before they are read.
-    pub(crate) receive_buffer: usize,
+    pub receive_buffer: usize,
     /// Bytes of one segment; the broker's kernel sizes its send buffer by it.
-    pub(crate) segment: u32,
+    pub segment: u32,
 }
 
 /// What happened to a connection.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub enum Event {
     /// TCP is connected.
     Opened,
     /// The broker sent a packet.
@@ -49,7 +49,7 @@ pub(crate) enum Event {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// The broker sent its FIN.
     Fin,
     /// It was reset or never came about.
@@ -68,7 +68,7 @@ struct Peer {
 
 impl Crowd {
     /// An empty crowd before `address`.
-    pub(crate) fn new(address: SocketAddr) -> Result<Self> {
+    pub fn new(address: SocketAddr) -> Result<Self> {
         Ok(Self {
             poll: Poll::new().context("making a poll")?,
             events: Events::with_capacity(1024),
@@ -84,17 +84,17 @@ impl Crowd {
 
     /// Connections opened from now on come from 127.0.0.`last`, so that no port of an earlier one still in TIME_WAIT
     /// is used again. The ports lie below those the kernel gives to everyone else.
-    pub(crate) fn come_from(&mut self, last: u8) {
+    pub fn come_from(&mut self, last: u8) {
         self.source = Some(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 16_384));
     }
 
     /// Connections opened from now on are as narrow as this.
-    pub(crate) fn make_narrow(&mut self, narrow: Narrow) {
+    pub fn make_narrow(&mut self, narrow: Narrow) {
         self.narrow = Some(narrow);
     }
 
     /// Begins one more connection.
-    pub(crate) fn open(&mut self) -> Result<usize> {
+    pub fn open(&mut self) -> Result<usize> {
         let number = self.peers.len();
         let mut stream = self.begin_connection().with_context(|| format!("opening connection {number}"))?;
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
@@ -111,17 +111,17 @@ impl Crowd {
     }
 
     /// Connections neither side has ended.
-    pub(crate) fn open_count(&self) -> usize {
+    pub fn open_count(&self) -> usize {
         self.open
     }
 
     /// Whether connection `number` has not ended.
-    pub(crate) fn is_open(&self, number: usize) -> bool {
+    pub fn is_open(&self, number: usize) -> bool {
         self.peers.get(number).is_some_and(Option::is_some)
     }
 
     /// Whether everything given to [`Self::send`] is with the kernel.
-    pub(crate) fn has_sent(&self, number: usize) -> bool {
+    pub fn has_sent(&self, number: usize) -> bool {
         self.peers
             .get(number)
             .and_then(Option::as_ref)
@@ -129,7 +129,7 @@ impl Crowd {
     }
 
     /// Sends bytes, as far as the kernel takes them now and the rest in later turns.
-    pub(crate) fn send(&mut self, number: usize, bytes: &[u8]) {
+    pub fn send(&mut self, number: usize, bytes: &[u8]) {
         if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
             peer.unsent.extend_from_slice(bytes);
             if peer.is_connected {
@@ -139,14 +139,14 @@ impl Crowd {
     }
 
     /// No longer reads connection `number`.
-    pub(crate) fn turn_deaf(&mut self, number: usize) {
+    pub fn turn_deaf(&mut self, number: usize) {
         if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
             peer.is_reading = false;
         }
     }
 
     /// Reads every connection again.
-    pub(crate) fn listen_again(&mut self) {
+    pub fn listen_again(&mut self) {
         for number in 0..self.peers.len() {
             if let Some(peer) = self.peers[number].as_mut()
                 && !std::mem::replace(&mut peer.is_reading, true)
@@ -157,7 +157,7 @@ impl Crowd {
     }
 
     /// Ends the sending half only.
-    pub(crate) fn half_close(&mut self, number: usize) {
+    pub fn half_close(&mut self, number: usize) {
         if let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut)
             && let Err(error) = peer.stream.shutdown(Shutdown::Write)
         {
@@ -166,14 +166,14 @@ impl Crowd {
     }
 
     /// Closes a connection in the usual way.
-    pub(crate) fn close(&mut self, number: usize) {
+    pub fn close(&mut self, number: usize) {
         if self.peers.get_mut(number).and_then(Option::take).is_some() {
             self.open -= 1;
         }
     }
 
     /// Closes a connection with a reset.
-    pub(crate) fn reset(&mut self, number: usize) {
+    pub fn reset(&mut self, number: usize) {
         if let Some(peer) = self.peers.get(number).and_then(Option::as_ref) {
             // Fails only for a socket that is reset already.
             drop(SockRef::from(&peer.stream).set_linger(Some(Duration::ZERO)));
@@ -182,7 +182,7 @@ impl Crowd {
     }
 
     /// What has happened, waiting for it until `deadline` at most.
-    pub(crate) fn turn(&mut self, deadline: Instant) -> Result<Vec<(usize, Event)>> {
+    pub fn turn(&mut self, deadline: Instant) -> Result<Vec<(usize, Event)>> {
         let wait = if self.happened.is_empty() {
             deadline.saturating_duration_since(Instant::now())
         } else {

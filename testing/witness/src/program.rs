@@ -1,4 +1,4 @@
-//! The program on trial and the words that start it.
+//! A broker's program and the words that start it.
 //!
 //! The rule: what differs between brokers stands here and nowhere else.
 
@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A broker's program, started as `PROGRAM [broker] -p PORT`.
-pub(crate) struct Program {
+pub struct Program {
     path: PathBuf,
     is_mosquitto: bool,
 }
 
 impl Program {
     /// The program at `path`, or of that name where the shell finds it.
-    pub(crate) fn at(path: PathBuf) -> Self {
+    pub fn at(path: PathBuf) -> Self {
         let is_mosquitto = path.file_name().is_some_and(|name| name.to_string_lossy().contains("mosquitto"));
         // It is started in a folder of its own, where a relative path would lead nowhere.
         let path =
@@ -27,7 +28,7 @@ impl Program {
     }
 
     /// `martlet`, freshly built for release beside this tool.
-    pub(crate) fn built() -> Result<Self> {
+    pub fn built() -> Result<Self> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let status = Command::new(cargo)
             .args(["build", "--quiet", "--release", "--package", "martlet"])
@@ -44,12 +45,17 @@ impl Program {
     }
 
     /// Limits that are Martlet's own promise are printed, not required, for another broker.
-    pub(crate) fn is_martlet(&self) -> bool {
+    pub fn is_martlet(&self) -> bool {
         !self.is_mosquitto
     }
 
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The program and its arguments to listen on `port`.
-    pub(crate) fn command_line(&self, port: u16) -> Vec<OsString> {
+    pub fn command_line(&self, port: u16) -> Vec<OsString> {
         let mut words = vec![self.path.clone().into_os_string()];
         if !self.is_mosquitto {
             words.push("broker".into());
@@ -63,6 +69,13 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.file_name().unwrap_or(self.path.as_os_str()).display())
     }
+}
+
+/// Ten thousand clients need ten thousand descriptors, here as in the broker.
+pub fn raise_descriptor_limit() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(())
 }
 
 #[cfg(test)]

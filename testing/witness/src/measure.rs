@@ -11,31 +11,32 @@ use rustix::process::Pid;
 
 /// A process seen from outside.
 #[derive(Clone, Copy)]
-pub(crate) struct Process(Pid);
+pub struct Process(Pid);
 
 impl Process {
-    pub(crate) fn new(pid: Pid) -> Self {
+    /// The process with this identifier.
+    pub fn new(pid: Pid) -> Self {
         Self(pid)
     }
 
     /// Bytes in memory now. `smaps_rollup` counts pages; the `VmRSS` line may lag by the kernel's per-CPU batches.
-    pub(crate) fn resident(self) -> Result<u64> {
+    pub fn resident(self) -> Result<u64> {
         self.kilobytes("smaps_rollup", "Rss:")
     }
 
     /// Most bytes ever in memory since [`Self::forget_peak`].
-    pub(crate) fn peak(self) -> Result<u64> {
+    pub fn peak(self) -> Result<u64> {
         self.kilobytes("status", "VmHWM:")
     }
 
     /// Lets the peak begin anew at what is in memory now.
-    pub(crate) fn forget_peak(self) -> Result<()> {
+    pub fn forget_peak(self) -> Result<()> {
         // "5" is the kernel's word for it, see proc_pid_clear_refs(5).
         fs::write(self.file("clear_refs"), "5").context("resetting the peak of memory")
     }
 
     /// Processor time of all threads so far.
-    pub(crate) fn cpu(self) -> Result<Duration> {
+    pub fn cpu(self) -> Result<Duration> {
         let stat = self.read("stat")?;
         // The second field is the program's name and may contain anything but its own last parenthesis.
         let (_, fields) = stat.rsplit_once(')').context("stat has no program name")?;
@@ -46,7 +47,7 @@ impl Process {
     }
 
     /// Sockets it holds open, listeners included.
-    pub(crate) fn sockets(self) -> Result<usize> {
+    pub fn sockets(self) -> Result<usize> {
         let folder = self.file("fd");
         let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
         let is_socket = |path: PathBuf| {
@@ -56,7 +57,7 @@ impl Process {
     }
 
     /// Whether anything in its network namespace listens on `port` of IPv4.
-    pub(crate) fn listens(self, port: u16) -> Result<bool> {
+    pub fn listens(self, port: u16) -> Result<bool> {
         let (suffix, table) = (format!(":{port:04X}"), self.read("net/tcp")?);
         Ok(table.lines().skip(1).any(|line| {
             let mut fields = line.split_whitespace().skip(1);
@@ -87,6 +88,13 @@ impl Process {
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
+/// The smallest value that `percent` of all do not exceed; sorts them.
+pub fn percentile(values: &mut [Duration], percent: usize) -> Duration {
+    values.sort_unstable();
+    let rank = (values.len() * percent).div_ceil(100).max(1);
+    values.get(rank - 1).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +122,15 @@ mod tests {
         assert!(myself().resident().expect("readable") >= before + (30 << 20));
         assert!(myself().peak().expect("readable") >= before + (30 << 20));
         drop(block);
+    }
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let mut values: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(percentile(&mut values, 50), Duration::from_millis(100));
+        assert_eq!(percentile(&mut values, 99), Duration::from_millis(198));
+        assert_eq!(percentile(&mut values, 100), Duration::from_millis(200));
+        assert_eq!(percentile(&mut [Duration::from_millis(3)], 99), Duration::from_millis(3));
+        assert_eq!(percentile(&mut [], 99), Duration::ZERO);
     }
 }

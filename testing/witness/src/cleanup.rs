@@ -1,8 +1,10 @@
-//! What must not outlive this tool: brokers and network namespaces.
+//! What must not outlive a run: brokers, network namespaces, mounts, folders.
 //!
 //! The rule: whoever makes one registers it here first and forgets it after removing it, so that an interrupted run leaves nothing behind.
 
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, Stdio, exit};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,21 +15,26 @@ use signal_hook::iterator::Signals;
 
 /// Something to remove.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Leftover {
+pub enum Leftover {
     /// A broker that may still run.
     Process(Pid),
     /// A network namespace known to `ip netns`.
     Namespace(String),
+    /// A file system mounted here.
+    Mount(PathBuf),
+    /// A folder and everything in it.
+    Folder(PathBuf),
 }
 
 static LEFTOVERS: Mutex<Vec<Leftover>> = Mutex::new(Vec::new());
 
-/// Removes everything registered when this tool is told to end.
-pub(crate) fn on_signals() -> io::Result<()> {
+/// Removes everything registered when this program is told to end.
+pub fn on_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
-            leftovers().drain(..).for_each(remove);
+            // The other way round: what came last stands on what came first.
+            leftovers().drain(..).rev().for_each(|leftover| remove(&leftover));
             exit(130);
         }
     });
@@ -35,12 +42,12 @@ pub(crate) fn on_signals() -> io::Result<()> {
 }
 
 /// Remembers `leftover` until [`forget`].
-pub(crate) fn register(leftover: Leftover) {
+pub fn register(leftover: Leftover) {
     leftovers().push(leftover);
 }
 
 /// The leftover is gone.
-pub(crate) fn forget(leftover: &Leftover) {
+pub fn forget(leftover: &Leftover) {
     leftovers().retain(|other| other != leftover);
 }
 
@@ -48,14 +55,19 @@ fn leftovers() -> MutexGuard<'static, Vec<Leftover>> {
     LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Errors are of no use here: the thing may have gone by itself.
-fn remove(leftover: Leftover) {
+/// Removes it now. Errors are of no use here: the thing may have gone by itself.
+pub fn remove(leftover: &Leftover) {
     match leftover {
         Leftover::Process(pid) => {
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(*pid, Signal::KILL);
         }
         Leftover::Namespace(name) => {
-            drop(Command::new("ip").args(["netns", "del", &name]).stderr(Stdio::null()).status());
+            drop(Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status());
         }
+        Leftover::Mount(folder) => {
+            // Lazily, for a broker that was just killed may still hold files in it.
+            drop(Command::new("umount").arg("--lazy").arg(folder).stderr(Stdio::null()).status());
+        }
+        Leftover::Folder(folder) => drop(fs::remove_dir_all(folder)),
     }
 }
