@@ -36,6 +36,7 @@ impl Shard {
         match session.receive_pubrec(ack)? {
             Received::Release(ordinal) if session.is_persistent() => {
                 self.records.push(Record::Received { session: session.number, slot, ordinal });
+                self.need = self.need.max(self.need_of(slot));
                 self.journal(out);
             }
             Received::Release(_) | Received::Again(CopyState::Released) => {
@@ -70,7 +71,7 @@ impl Shard {
         let after = if known && session.is_persistent() {
             let packet_id = ack.packet_id;
             self.records.push(Record::Released { session: session.number, packet_id });
-            Some(self.await_commit(slot, connection, out))
+            Some(self.await_commit(slot, connection, self.need_of(slot), out))
         } else {
             None
         };

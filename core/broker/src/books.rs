@@ -1,6 +1,6 @@
 //! Writing down what became of a copy: in the ledger always, in the journal when its Session is persistent.
 
-use martlet_record::{Message, Ordinal, Record, SessionNumber, Settled, Time};
+use martlet_record::{Body, Message, Ordinal, Record, SessionNumber, Settled, Time};
 use martlet_session::{MessageCopy, Overflow, QueueLimits, Session};
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(crate) enum Enqueued {
     Queued,
     /// A copy, this or the one that waited longest, was dropped for it.
     Dropped,
+    /// Its Client reads so slowly that the policy parts with it.
+    TooSlow,
 }
 
 impl Books<'_> {
@@ -32,7 +34,7 @@ impl Books<'_> {
         }
     }
 
-    /// Queues a copy, or lets the overflow policy decide. What expired at the head of a full queue makes room first.
+    /// Queues a copy, or lets the overflow policy decide. What the log knows need not be held in memory.
     pub(crate) fn enqueue(
         &mut self,
         session: &mut Session,
@@ -41,6 +43,39 @@ impl Books<'_> {
         now: Time,
     ) -> Enqueued {
         self.ledger.accepted += 1;
+        let is_logged = self.is_persistent && copy.body.as_ref().and_then(Body::stored).is_some();
+        let spills =
+            is_logged && (session.connection.is_none() || session.outbound.is_crowded(copy.size(), limits));
+        let is_full = session.outbound.is_full(copy.size(), limits);
+        match limits.overflow {
+            Overflow::Disconnect if is_full && session.connection.is_some() && is_logged => {
+                session.outbound.enqueue(copy, spills);
+                Enqueued::TooSlow
+            }
+            Overflow::Spill | Overflow::Disconnect if is_logged => {
+                session.outbound.enqueue(copy, spills);
+                Enqueued::Queued
+            }
+            // The gate stops publishers; what was under way already is kept.
+            Overflow::RejectPublisher => {
+                session.outbound.enqueue(copy, spills);
+                Enqueued::Queued
+            }
+            Overflow::Spill | Overflow::Disconnect | Overflow::DropNewest | Overflow::DropOldest => {
+                self.enqueue_within(session, copy, limits, spills, now)
+            }
+        }
+    }
+
+    /// Queues a copy within limits. What expired at the head of a full queue makes room first.
+    fn enqueue_within(
+        &mut self,
+        session: &mut Session,
+        copy: MessageCopy,
+        limits: &QueueLimits,
+        spills: bool,
+        now: Time,
+    ) -> Enqueued {
         let is_expired = |first: &MessageCopy| first.is_expired(now);
         while session.outbound.is_full(copy.size(), limits)
             && session.outbound.first_queued().is_some_and(is_expired)
@@ -49,7 +84,7 @@ impl Books<'_> {
             self.settle(expired, Settled::Expired);
         }
         if !session.outbound.is_full(copy.size(), limits) {
-            session.outbound.enqueue(copy);
+            session.outbound.enqueue(copy, spills);
             return Enqueued::Queued;
         }
         if limits.overflow == Overflow::DropOldest {
@@ -63,9 +98,9 @@ impl Books<'_> {
             let ordinal = session.outbound.skip();
             self.settle(ordinal, Settled::QueueFull);
         } else {
-            session.outbound.enqueue(copy);
+            session.outbound.enqueue(copy, spills);
         }
-        Enqueued::Dropped
+        if limits.overflow == Overflow::Disconnect { Enqueued::TooSlow } else { Enqueued::Dropped }
     }
 
     fn count(&mut self, how: Settled) {
@@ -75,6 +110,7 @@ impl Books<'_> {
             Settled::Expired => &mut self.ledger.expired,
             Settled::QueueFull => &mut self.ledger.dropped_queue_full,
             Settled::TooLarge => &mut self.ledger.dropped_too_large,
+            Settled::Damaged => &mut self.ledger.dropped_damaged,
             Settled::Replaced => return,
         } += 1;
     }
@@ -83,7 +119,7 @@ impl Books<'_> {
 /// A copy that was not sent yet.
 pub(crate) fn queued_copy(message: &Arc<Message>, recipient: &crate::Recipient) -> MessageCopy {
     MessageCopy {
-        message: Some(Arc::clone(message)),
+        body: Some(Body::Held(Arc::clone(message))),
         subscription_ids: recipient.subscription_ids.clone(),
         share: recipient.share.clone(),
         qos: recipient.copy_qos(message.qos),

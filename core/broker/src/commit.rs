@@ -33,6 +33,7 @@ impl Shard {
             return self.abandon(completion, now, out);
         }
         let batch = &completion.batch;
+        self.entered = completion.position;
         let is_own = batch.shard == self.id;
         if is_own {
             self.release_replies(batch.number, now, out);
@@ -78,7 +79,7 @@ impl Shard {
         let home = self.id;
         let mine = published.copies.iter().filter(|(shard, _)| *shard == home);
         for copy in mine.flat_map(|(_, copies)| copies) {
-            self.enqueue(copy.slot, copy.session, recorded_copy(&published.message, copy), now, out);
+            self.enqueue(copy.slot, copy.session, recorded_copy(&published.body, copy), now, out);
             if self.sessions.numbered(copy.slot, copy.session).is_some() {
                 self.send_queued(copy.slot, now, out);
             }

@@ -164,7 +164,7 @@ impl Shard {
     ) -> Option<BatchNumber> {
         let session = &self.sessions.get(slot)?.session;
         if !session.recorded {
-            return terms.ended_another.then(|| self.await_commit(slot, connection, out));
+            return terms.ended_another.then(|| self.await_commit(slot, connection, self.need_of(slot), out));
         }
         let terms_record = SessionRecord {
             session: session.number,
@@ -177,7 +177,7 @@ impl Shard {
         } else {
             Record::Opened(terms_record)
         });
-        Some(self.await_commit(slot, connection, out))
+        Some(self.await_commit(slot, connection, self.need_of(slot), out))
     }
 
     /// Session Expiry Interval in force. An MQTT 5 Client that sends Clean Start 0 without one believes that its Session

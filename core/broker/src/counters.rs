@@ -55,12 +55,14 @@ pub struct Ledger {
     pub dropped_too_large: u64,
     /// Dropped: the Client answered with a Reason Code of 0x80 or more.
     pub dropped_refused: u64,
+    /// Dropped: the disk gave back something else than was written.
+    pub dropped_damaged: u64,
 }
 
 impl Ledger {
     /// All that was dropped.
     pub fn dropped(&self) -> u64 {
-        self.dropped_queue_full + self.dropped_too_large + self.dropped_refused
+        self.dropped_queue_full + self.dropped_too_large + self.dropped_refused + self.dropped_damaged
     }
 
     /// Do the books add up?
@@ -82,6 +84,7 @@ impl AddAssign for Ledger {
         self.dropped_queue_full += other.dropped_queue_full;
         self.dropped_too_large += other.dropped_too_large;
         self.dropped_refused += other.dropped_refused;
+        self.dropped_damaged += other.dropped_damaged;
     }
 }
 

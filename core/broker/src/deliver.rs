@@ -4,7 +4,7 @@
 //! plainly, with QoS 0; each other receiver gets its Messages one by one.
 
 use martlet_packet::{Properties, Publish, QoS, Version};
-use martlet_record::{Now, SessionNumber};
+use martlet_record::{Body, Now, SessionNumber};
 use martlet_session::{Connection, Delivery, MessageCopy, Sent, Session};
 
 use crate::Shard;
@@ -131,7 +131,8 @@ impl Shard {
             // Whatever names an ended Session is void.
             self.counters.ledger.accepted += 1;
             self.counters.ledger.ended += 1;
-            self.pass_on(&copy, out);
+            let is_logged = copy.body.as_ref().and_then(Body::stored).is_some();
+            self.pass_on(is_logged.then_some(session), &copy, out);
             return;
         };
         if resident.session.outbound.is_full(copy.size(), &limits) {
@@ -146,8 +147,11 @@ impl Shard {
         };
         let enqueued = books.enqueue(&mut resident.session, copy, &limits, now.time);
         self.journal(out);
-        if enqueued == Enqueued::Dropped {
-            self.tell_drop(slot, out);
+        self.watch_gate(slot);
+        match enqueued {
+            Enqueued::Queued => {}
+            Enqueued::Dropped => self.tell_drop(slot, out),
+            Enqueued::TooSlow => self.part_with_slow(slot, now, out),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Dialect {
     pub wills: Wills,
     /// Bytes a packet may be larger than the Client's Maximum Packet Size: Mosquitto does not count the first one.
     pub packet_size_slack: u32,
+    /// `$delayed/SECONDS/TOPIC` delays a Message; else it is a Topic Name like others.
+    pub delays: bool,
     /// Levels a Topic Name or Topic Filter may have.
     pub topic_levels_max: usize,
 }
@@ -85,7 +87,7 @@ impl Dialect {
         queue_messages_max: 100_000,
         queue_bytes_max: 16 * 1024 * 1024,
         maximum_packet_size: 16 * 1024 * 1024,
-        overflow: martlet_session::Overflow::DropNewest,
+        overflow: martlet_session::Overflow::Spill,
         client_id_prefix: "auto-",
         refuses_excess_publish: false,
         names_bad_topics: true,
@@ -94,6 +96,7 @@ impl Dialect {
         ignores_subscription_ids: false,
         wills: Wills::Specified,
         packet_size_slack: 0,
+        delays: true,
         topic_levels_max: 128,
     };
 
@@ -119,6 +122,7 @@ impl Dialect {
         ignores_subscription_ids: true,
         wills: Wills::Mosquitto,
         packet_size_slack: 1,
+        delays: false,
         topic_levels_max: 201,
     };
 

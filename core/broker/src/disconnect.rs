@@ -72,6 +72,7 @@ impl Shard {
         while let Some(slot) = self.pop_due(now.time) {
             self.look_at(slot, now, out);
         }
+        self.publish_due(now, out);
     }
 
     /// Does to a Session what time has brought, and arms its next deadline.
@@ -133,9 +134,11 @@ impl Shard {
             self.records.push(Record::Ended { session: session.number, why });
             self.journal(out);
         }
+        self.node.gates.set(session.number, false);
+        let from = session.recorded.then_some(session.number);
         for (_, copy) in session.outbound.unfinished() {
             self.counters.ledger.ended += 1;
-            self.pass_on(copy, out);
+            self.pass_on(from, &copy, out);
         }
     }
 }

@@ -1,5 +1,11 @@
 //! What all shards of a node share.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use martlet_record::Room;
+
+use crate::delayed::DelayedTotals;
+use crate::gates::Gates;
 use crate::{Retained, Routes, Settings};
 
 /// The node-wide tables and settings.
@@ -11,6 +17,12 @@ pub struct Node {
     pub routes: Routes,
     /// The last Message of each Topic Name that asked to be kept.
     pub retained: Retained,
+    /// What the journal takes at the moment: whoever owns it says so.
+    room: AtomicU8,
+    /// Sessions whose queue must not grow.
+    pub(crate) gates: Gates,
+    /// What waits under `$delayed`.
+    pub(crate) delayed: DelayedTotals,
     /// Where chance comes from, so that a run can be repeated.
     pub(crate) seed: u64,
 }
@@ -18,6 +30,26 @@ pub struct Node {
 impl Node {
     /// An empty node. The seed keeps strangers from foreseeing hashes and choices.
     pub fn new(settings: Settings, seed: u64) -> Self {
-        Self { settings, routes: Routes::new(seed), retained: Retained::new(seed), seed }
+        Self {
+            settings,
+            routes: Routes::new(seed),
+            retained: Retained::new(seed),
+            gates: Gates::new(),
+            delayed: DelayedTotals::default(),
+            room: AtomicU8::new(Room::Open as u8),
+            seed,
+        }
+    }
+
+    /// What the journal takes at the moment.
+    pub fn room(&self) -> Room {
+        let room = self.room.load(Ordering::Relaxed);
+        let all = [Room::Open, Room::Reserve, Room::DrainOnly, Room::Failed];
+        all.into_iter().find(|known| *known as u8 == room).unwrap_or(Room::Failed)
+    }
+
+    /// The journal takes more, or less, from here.
+    pub fn set_room(&self, room: Room) {
+        self.room.store(room as u8, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,11 @@
 //! What a turn decided, in order: the only way out of the core.
 
-use martlet_record::ShardId;
+use std::sync::Arc;
+
+use martlet_record::{Ordinal, SessionNumber, ShardId, Stored};
 use martlet_session::{ConnectionId, Outgoing, Violation};
 
+use crate::Destinations;
 use crate::chunk::Chunk;
 
 /// Buffers kept for connections that become busy again.
@@ -25,8 +28,40 @@ pub struct Outbox {
     pub opened: Vec<ConnectionId>,
     /// Shards with records for the journal.
     pub journaling: Vec<ShardId>,
+    /// Messages that must be read back from the log.
+    pub fetches: Vec<Fetch>,
+    /// The Network Connection whose last packet could not be taken yet: it is to be given again when there is room, and
+    /// nothing behind it before.
+    pub holding: Option<ConnectionId>,
     /// What the log should say.
     pub notices: Vec<Notice>,
+}
+
+/// Messages to be read back from the log, and for whom.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// For whom.
+    pub reader: Reader,
+    /// The Messages, in the order they are needed.
+    pub wanted: Vec<Stored>,
+}
+
+/// Who needs Messages from the log.
+#[derive(Debug, Clone)]
+pub enum Reader {
+    /// A Session at home in this shard: [`crate::Shard::fetched`] takes the answer.
+    Session {
+        /// Its home.
+        home: ShardId,
+        /// Where its home keeps it.
+        slot: u32,
+        /// Which Session.
+        session: SessionNumber,
+        /// Which of its copies, one for each Message.
+        ordinals: Vec<Ordinal>,
+    },
+    /// Whoever these are: the Message is delivered to them as if it had just been published.
+    Receivers(Arc<Destinations>),
 }
 
 /// A Network Connection the core gave up.
@@ -72,6 +107,13 @@ pub enum Notice {
         client_id: Box<str>,
         /// By which rule or limit.
         text: String,
+    },
+    /// The disk gave back something else than was written: this copy is lost.
+    Damaged {
+        /// Whose.
+        client_id: Box<str>,
+        /// Where in the log.
+        stored: Stored,
     },
     /// The first Message a Session loses to a limit since it began.
     FirstDrop {

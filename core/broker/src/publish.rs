@@ -5,13 +5,15 @@ use std::sync::Arc;
 use martlet_access::Decision;
 use martlet_packet::{Ack, Packet, PacketId, Publish, PublishQoS, QoS, ReasonCode};
 use martlet_record::{
-    BatchNumber, CopyRecord, Message, MessageRef, Now, PublishRecord, Record, SessionNumber, ShardId,
+    BatchNumber, Body, CopyRecord, DelayedNumber, MessageRef, Need, Now, PublishRecord, Record, Room,
+    SessionNumber, ShardId,
 };
 use martlet_session::{Inbound, MessageCopy, Violation, encode_explained};
 use martlet_topic::{Limits, TopicName};
 use smallvec::SmallVec;
 
 use crate::Shard;
+use crate::delayed::{self, Asked};
 use crate::destinations::{Destinations, Recipient};
 use crate::outbox::Outbox;
 use crate::shared::{Choice, Group};
@@ -33,6 +35,15 @@ pub(crate) struct Origin {
     pub(crate) mark: Option<(SessionNumber, PacketId)>,
     /// The recorded Session whose Will it is.
     pub(crate) will_of: Option<SessionNumber>,
+    /// The delayed Message it was.
+    pub(crate) was_delayed: Option<DelayedNumber>,
+}
+
+impl Origin {
+    /// Must the journal hear of the publication, whoever gets the Message?
+    fn is_recorded(&self) -> bool {
+        self.mark.is_some() || self.will_of.is_some() || self.was_delayed.is_some()
+    }
 }
 
 /// Space for the packet at hand is kept for the next up to this size.
@@ -73,16 +84,37 @@ impl Shard {
             }
             Err(violation) => return self.excess(slot, publish, violation, out),
         };
-        if let Some((reason, text)) = self.refusal(topic, publish.retain, publish.payload) {
+        let (delay, topic) = match delayed::asked(topic, &self.node.settings) {
+            Asked::Now(topic) => (None, topic),
+            Asked::Later(seconds, topic) => (Some(seconds), topic),
+            Asked::Wrong(text) => {
+                self.answer_publish(slot, publish.qos, ReasonCode::TopicNameInvalid, &text, false, out);
+                return Ok(());
+            }
+        };
+        let refusal = self.refusal(topic, publish.retain, publish.payload);
+        let refusal = refusal.or_else(|| delay.and_then(|_| self.delay_refusal(publish.payload.len())));
+        if let Some((reason, text)) = refusal {
             self.answer_publish(slot, publish.qos, reason, &text, false, out);
             return Ok(());
         }
-        self.accept(slot, topic, publish, now, out);
+        match self.obstacle(slot, topic, publish, delay.is_some()) {
+            None => self.accept(slot, topic, delay, publish, now, out),
+            Some(obstacle) => return self.stop_at(obstacle, slot, publish, out),
+        }
         Ok(())
     }
 
     /// Publishes what was admitted, and answers.
-    fn accept(&mut self, slot: u32, topic: TopicName<'_>, publish: &Publish<'_>, now: Now, out: &mut Outbox) {
+    fn accept(
+        &mut self,
+        slot: u32,
+        topic: TopicName<'_>,
+        delay: Option<u32>,
+        publish: &Publish<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         let (number, is_persistent) = (session.number, session.is_persistent());
@@ -104,7 +136,17 @@ impl Shard {
             expires: publish.message_expiry.map(|seconds| now.time.after_seconds(u64::from(seconds))),
             version: 0,
         };
-        let published = self.publish(topic, message, Origin { slot: Some(slot), mark, will_of: None }, out);
+        let published = match delay {
+            None => self.publish(topic, message, Origin { slot: Some(slot), mark, ..Origin::default() }, out),
+            Some(seconds) => {
+                self.delay(&message, seconds, mark, now, out);
+                let is_durable = message.qos > QoS::AtMostOnce;
+                if is_durable {
+                    self.need = self.need.max(self.need_of_topic(topic, Some(slot)));
+                }
+                Published { matched: true, is_durable }
+            }
+        };
         if properties.capacity() <= SPACE_BYTES {
             self.properties_space = properties;
         }
@@ -125,20 +167,23 @@ impl Shard {
         origin: Origin,
         out: &mut Outbox,
     ) -> Published {
-        let (retained, destinations) = if message.retain && self.node.settings.retain_available {
-            self.retain(topic, &mut message)
-        } else {
-            (None, self.cache.destinations(&self.node.routes, topic))
-        };
+        let (retained, destinations) =
+            if message.retain && self.node.settings.retain_available && self.node.room() < Room::DrainOnly {
+                self.retain(topic, &mut message)
+            } else {
+                (None, self.cache.destinations(&self.node.routes, topic))
+            };
         let members = self.choose_members(&destinations, &message, origin.slot);
         let mut copies = copies(&destinations, &message);
         for member in &members {
             copies.extend(self::copies(member, &message));
         }
-        let is_journaled = !copies.is_empty() || origin.mark.is_some() || origin.will_of.is_some();
+        let is_journaled = !copies.is_empty() || origin.is_recorded();
         // Nobody sees a QoS 2 Message before its mark is durable, nor before one that waits for that.
         let is_held = message.qos == QoS::ExactlyOnce && (is_journaled || !self.held.is_empty());
-        let block = (is_journaled || is_held).then(|| Arc::new(message.to_message()));
+        // What is retained is the same Message: the log writes it once.
+        let kept = retained.as_ref().and_then(|record| record.bodies().next()?.held().cloned());
+        let block = (is_journaled || is_held).then(|| kept.unwrap_or_else(|| Arc::new(message.to_message())));
         let held_by = match self.held.back() {
             Some((last, ..)) if !is_journaled => *last,
             _ => self.batch,
@@ -153,17 +198,19 @@ impl Shard {
                 None => out.deliveries.push(&message, Arc::clone(destinations)),
             }
         }
-        if let Some(message) = block.filter(|_| is_journaled) {
-            let Origin { mark, will_of, .. } = origin;
-            self.records.push(Record::Published(PublishRecord { message, copies, mark, will_of }));
+        let is_durable = message.qos > QoS::AtMostOnce && (is_journaled || retained.is_some());
+        if is_durable {
+            self.need = self.need.max(self.need_of_topic(topic, origin.slot));
         }
-        let is_retained = retained.is_some();
+        if let Some(message) = block.filter(|_| is_journaled) {
+            let Origin { mark, will_of, was_delayed, .. } = origin;
+            let body = Body::Held(message);
+            let publication = PublishRecord { body, copies, mark, will_of, was_delayed, passed_from: None };
+            self.records.push(Record::Published(publication));
+        }
         self.records.extend(retained);
         self.journal(out);
-        Published {
-            matched: !destinations.is_empty(),
-            is_durable: message.qos > QoS::AtMostOnce && (is_journaled || is_retained),
-        }
+        Published { matched: !destinations.is_empty(), is_durable }
     }
 
     /// One member of each Shared Subscription that matches (§4.8.2).
@@ -180,7 +227,7 @@ impl Shard {
         members
     }
 
-    fn choose_member(
+    pub(crate) fn choose_member(
         &mut self,
         group: &Group,
         topic: &str,
@@ -203,32 +250,8 @@ impl Shard {
         let matches = || cache.destinations(&node.routes, topic);
         let (version, kept, destinations) = node.retained.replace_and(topic, message, matches);
         message.version = version;
-        (Some(Record::Retained { topic: message.topic.into(), version, message: kept }), destinations)
-    }
-
-    /// A copy of an ended Session that was chosen for a Shared Subscription goes to another member, unless its first
-    /// holder may have it: QoS 2 once sent, or answered [MQTT-4.8.2-5], [MQTT-4.8.2-6].
-    pub(crate) fn pass_on(&mut self, copy: &MessageCopy, out: &mut Outbox) {
-        let (Some(share), Some(message)) = (&copy.share, &copy.message) else { return };
-        let was_sent = copy.state != martlet_session::CopyState::Queued;
-        if copy.qos == QoS::ExactlyOnce && was_sent {
-            return;
-        }
-        let Some(group) = self.node.routes.group(share) else { return };
-        let Some(member) = self.choose_member(&group, message.topic(), None) else { return };
-        let copies = copies(&member, &message.view());
-        if copies.is_empty() {
-            out.deliveries.push_shared(Arc::clone(message), member);
-        } else {
-            let message = Arc::clone(message);
-            self.records.push(Record::Published(PublishRecord {
-                message,
-                copies,
-                mark: None,
-                will_of: None,
-            }));
-            self.journal(out);
-        }
+        let body = kept.map(Body::Held);
+        (Some(Record::Retained { topic: message.topic.into(), version, body }), destinations)
     }
 
     /// Publishes a Message of the node's own, retained.
@@ -292,7 +315,7 @@ impl Shard {
     }
 
     /// PUBACK or PUBREC, after the commit if the Message must be durable first [MQTT-4.3.2-4], [MQTT-4.3.3-8].
-    fn answer_publish(
+    pub(crate) fn answer_publish(
         &mut self,
         slot: u32,
         qos: PublishQoS,
@@ -309,7 +332,7 @@ impl Shard {
         else {
             return;
         };
-        let after: Option<BatchNumber> = is_durable.then(|| self.await_commit(slot, id, out));
+        let after: Option<BatchNumber> = is_durable.then(|| self.await_commit(slot, id, Need::Lazy, out));
         let explains = self.node.settings.dialect.reason_strings && !text.is_empty();
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
@@ -341,7 +364,10 @@ impl Shard {
 }
 
 /// The copies of persistent Sessions.
-fn copies(destinations: &Destinations, message: &MessageRef<'_>) -> Vec<(ShardId, Vec<CopyRecord>)> {
+pub(crate) fn copies(
+    destinations: &Destinations,
+    message: &MessageRef<'_>,
+) -> Vec<(ShardId, Vec<CopyRecord>)> {
     if !destinations.has_persistent || message.qos == QoS::AtMostOnce {
         return Vec::new();
     }
@@ -376,9 +402,9 @@ fn is_reserved(topic: &str) -> bool {
 }
 
 /// The Message of a record as its home queues it.
-pub(crate) fn recorded_copy(message: &Arc<Message>, copy: &CopyRecord) -> MessageCopy {
+pub(crate) fn recorded_copy(body: &Body, copy: &CopyRecord) -> MessageCopy {
     MessageCopy {
-        message: Some(Arc::clone(message)),
+        body: Some(body.clone()),
         subscription_ids: copy.subscription_ids.clone(),
         share: copy.share.clone(),
         qos: copy.qos,

@@ -3,45 +3,82 @@
 //! It never decides again. Whatever depended on a connection, a limit, a clock or a choice is a record that names its
 //! object, so the state after the last record is the state that was live at its commit.
 
-use std::collections::HashMap;
-use std::fmt::Write;
+mod early;
+mod retained;
+mod state;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use martlet_record::{
-    Batch, Message, Now, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId,
-    SubscribeRecord,
+    Batch, BatchNumber, Body, CheckpointNumber, Damaged, DelayedNumber, DelayedRecord, KeptCopy, KeptSession,
+    Message, Now, Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored,
+    SubscribeRecord, WallTime,
 };
-use martlet_session::{CopyState, Session, Subscription, Will};
-use martlet_topic::{Limits, TopicName};
+use martlet_session::{CopyState, MessageCopy, Session, Subscription, Will};
 
 use crate::outbox::Outbox;
 use crate::publish::recorded_copy;
 use crate::replay::replayed_copy;
+use crate::snapshot::restored_copy;
 use crate::subscribe::subscriber;
 use crate::{Node, Shard};
+
+use early::Early;
+use retained::RetainedFold;
+
+type Hashed = BuildHasherDefault<DefaultHasher>;
 
 /// Shards in the making.
 #[derive(Debug)]
 pub struct Recovery {
     node: Arc<Node>,
     shards: Vec<Shard>,
-    places: HashMap<SessionNumber, (ShardId, u32), BuildHasherDefault<DefaultHasher>>,
-    /// Versions of deletions: an older change that comes later in the log must not bring the message back.
-    deleted: HashMap<Box<str>, u64, BuildHasherDefault<DefaultHasher>>,
+    places: HashMap<SessionNumber, (ShardId, u32), Hashed>,
+    /// Sessions that a snapshot brought: their queues come in slices.
+    kept: HashSet<SessionNumber, Hashed>,
+    early: Early,
+    /// Copies chosen for a Shared Subscription whose Sessions ended, until another member has them.
+    orphans: Vec<(SessionNumber, MessageCopy)>,
+    retained: RetainedFold,
+    delayed: BTreeMap<DelayedNumber, (WallTime, Body)>,
+    /// Bodies of delayed Messages that were read.
+    read: HashMap<Stored, Arc<Message>, Hashed>,
+    position: Position,
 }
 
 impl Recovery {
-    /// Nothing is known yet.
+    /// Nothing is known yet: the log is given from its beginning.
     pub fn new(node: Arc<Node>) -> Self {
-        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
-        Self { node, shards, places: HashMap::default(), deleted: HashMap::default() }
+        Self::begin(node, Early::none())
+    }
+
+    /// The log is given from the beginning of a checkpoint that was completed.
+    pub fn from_checkpoint(node: Arc<Node>, checkpoint: CheckpointNumber) -> Self {
+        Self::begin(node, Early::until(checkpoint))
+    }
+
+    fn begin(node: Arc<Node>, early: Early) -> Self {
+        Self {
+            shards: ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect(),
+            node,
+            places: HashMap::default(),
+            kept: HashSet::default(),
+            early,
+            orphans: Vec::new(),
+            retained: RetainedFold::default(),
+            delayed: BTreeMap::new(),
+            read: HashMap::default(),
+            position: Position(0),
+        }
     }
 
     /// Takes the next batch of the log.
-    pub fn fold(&mut self, batch: &Batch) {
+    pub fn fold(&mut self, batch: &Batch, position: Position) {
+        self.position = position;
         let shard = &mut self.shards[batch.shard.index()];
-        shard.batch = martlet_record::BatchNumber(shard.batch.0.max(batch.number.0 + 1));
+        shard.batch = BatchNumber(shard.batch.0.max(batch.number.0 + 1));
         for record in &batch.records {
             self.apply(batch.shard, record);
         }
@@ -52,20 +89,60 @@ impl Recovery {
         &self.shards
     }
 
+    /// Messages that must be at hand and are in the log only, in its order: [`Recovery::read`] takes them.
+    pub fn unread(&self) -> Vec<Stored> {
+        let delayed = self.delayed.values().filter_map(|(_, body)| missing(body));
+        let mut unread: Vec<_> = self.retained.unread().chain(delayed).collect();
+        unread.sort_unstable();
+        unread.dedup();
+        unread
+    }
+
+    /// A Message that must be at hand was read; one that is damaged is left out, and whoever read it says so.
+    pub fn read(&mut self, stored: Stored, message: Result<Arc<Message>, Damaged>) {
+        if let Ok(message) = &message
+            && self.delayed.values().any(|(_, body)| missing(body) == Some(stored))
+        {
+            self.read.insert(stored, Arc::clone(message));
+        }
+        self.retained.read(stored, message.ok(), &self.node.retained);
+    }
+
     /// The shards, when the log is at its end. Whoever was connected is disconnected now: the clocks of expiry and
     /// Will start here.
     pub fn finish(mut self, now: Now, out: &mut Outbox) -> Vec<Shard> {
-        for (home, slot) in self.places.values() {
+        self.retained.finish(&self.node.retained);
+        self.orphans.extend(self.early.take_orphans());
+        let mut places: Vec<_> = self.places.values().copied().collect();
+        places.sort_unstable();
+        for (home, slot) in places {
             let shard = &mut self.shards[home.index()];
-            if let Some(resident) = shard.sessions.get_mut(*slot) {
+            shard.entered = self.position;
+            if let Some(resident) = shard.sessions.get_mut(slot) {
                 resident.session.detach(now.time);
                 // Recovered copies are the opening balance of the books.
-                shard.counters.ledger.accepted += resident.session.outbound.unfinished().count() as u64;
+                let outbound = &resident.session.outbound;
+                shard.counters.ledger.accepted += (outbound.queued_len() + outbound.in_flight_len()) as u64;
             }
-            shard.set_online(*slot, false);
-            shard.arm(*slot);
+            shard.set_online(slot, false);
+            shard.watch_gate(slot);
+            shard.arm(slot);
+        }
+        for (number, (due, body)) in std::mem::take(&mut self.delayed) {
+            let shard = &mut self.shards[number.shard().index()];
+            let message = match &body {
+                Body::Held(message) => Some(Arc::clone(message)),
+                Body::Stored(stored) => self.read.get(stored).cloned(),
+            };
+            if let Some(message) = message {
+                shard.delayed.insert(number, due, message, &self.node.delayed, now);
+            }
+        }
+        for (from, copy) in std::mem::take(&mut self.orphans) {
+            self.shards[from.shard().index()].pass_on(Some(from), &copy, out);
         }
         for shard in &mut self.shards {
+            shard.entered = self.position;
             shard.tick(now, out);
         }
         self.shards
@@ -93,38 +170,32 @@ impl Recovery {
                 self.node.routes.remove(filter, *session);
             }
             Record::Published(published) => self.publish(published),
-            Record::Retained { topic, version, message } => self.retain(topic, *version, message),
+            Record::Retained { topic, version, body } => self.retained.change(topic, *version, body.as_ref()),
+            Record::Delayed(delayed) => self.delay(delayed),
+            Record::Sent { session, up_to } => {
+                self.with(*session, |session| session.outbound.start_up_to(*up_to));
+            }
             Record::Received { session, ordinal, .. } => self.with(*session, |session| {
                 session.outbound.start_up_to(*ordinal);
                 session.outbound.received(*ordinal, CopyState::Released);
             }),
-            Record::Settled { session, ordinal, how } => self.with(*session, |session| match how {
-                Settled::QueueFull | Settled::Expired | Settled::Replaced => {
-                    drop(session.outbound.remove_queued(*ordinal))
-                }
-                Settled::Delivered | Settled::Refused | Settled::TooLarge => {
-                    session.outbound.start_up_to(*ordinal);
-                    session.outbound.finish(*ordinal);
-                }
-            }),
+            Record::Settled { session, ordinal, how } => {
+                self.with(*session, |session| settle(session, *ordinal, *how));
+            }
             Record::Released { session, packet_id } => {
                 self.with(*session, |session| {
                     session.inbound.remove(*packet_id);
                 });
             }
+            Record::Kept(kept) => self.keep(home, kept),
+            Record::KeptCopies { session, copies } => self.keep_copies(*session, copies),
+            Record::Snapshotted { checkpoint, opened, delayed } => {
+                let shard = &mut self.shards[home.index()];
+                shard.opened = shard.opened.max(*opened);
+                shard.delayed.restore_count(*delayed);
+                self.orphans.extend(self.early.through(home, *checkpoint));
+            }
         }
-    }
-
-    fn retain(&mut self, topic: &str, version: u64, message: &Option<Arc<Message>>) {
-        if self.deleted.get(topic).is_some_and(|deleted| *deleted > version) {
-            return;
-        }
-        if message.is_none() {
-            self.deleted.insert(topic.into(), version);
-        }
-        let topic =
-            TopicName::parse(topic, &Limits::UNLIMITED).expect("it was checked before it was recorded");
-        self.node.retained.restore(topic, version, message.clone());
     }
 
     fn open(&mut self, home: ShardId, terms: &SessionRecord) {
@@ -137,39 +208,119 @@ impl Recovery {
     }
 
     fn end(&mut self, number: SessionNumber) {
+        self.early.forget(number);
         let Some((home, slot)) = self.places.remove(&number) else { return };
         let Some(session) = self.shards[home.index()].sessions.remove(slot) else { return };
         for (filter, _) in session.subscriptions.iter() {
             self.node.routes.remove(filter, number);
         }
+        let shared = session.outbound.unfinished().filter(|(_, copy)| copy.share.is_some());
+        self.orphans.extend(shared.map(|(_, copy)| (number, copy)));
     }
 
     fn subscribe(&mut self, made: &SubscribeRecord) {
-        let Some((home, slot)) = self.places.get(&made.session).copied() else { return };
-        let Some(resident) = self.shards[home.index()].sessions.get_mut(slot) else { return };
-        let session = &mut resident.session;
-        let subscription = Subscription { options: made.options, id: made.subscription_id };
-        session.subscriptions.insert(made.filter.clone(), subscription);
-        let route = subscriber(session, slot, home, made.options, made.subscription_id);
-        self.node.routes.insert(&made.filter, route);
+        let id = made.subscription_id;
+        if self.places.contains_key(&made.session) {
+            self.route(made.session, &made.filter, Subscription { options: made.options, id });
+        }
         for copy in made.queued_copies() {
-            session.outbound.enqueue(replayed_copy(made, copy));
+            self.enqueue(made.session, replayed_copy(made, copy));
         }
     }
 
+    fn route(
+        &mut self,
+        number: SessionNumber,
+        filter: &martlet_topic::SubscriptionFilter,
+        subscription: Subscription,
+    ) {
+        let Some((home, slot)) = self.places.get(&number).copied() else { return };
+        let Some(resident) = self.shards[home.index()].sessions.get_mut(slot) else { return };
+        let session = &mut resident.session;
+        session.subscriptions.insert(filter.clone(), subscription);
+        let route = subscriber(session, slot, home, subscription.options, subscription.id);
+        self.node.routes.insert(filter, route);
+    }
+
     fn publish(&mut self, published: &PublishRecord) {
-        for copy in published.copies.iter().flat_map(|(_, copies)| copies) {
-            self.with(copy.session, |session| {
-                session.outbound.enqueue(recorded_copy(&published.message, copy));
-            });
+        if let Some(from) = published.passed_from {
+            let stored = published.body.stored();
+            let is_it = |(ended, copy): &(SessionNumber, MessageCopy)| {
+                *ended == from && copy.body.as_ref().is_some_and(|body| body.stored() == stored)
+            };
+            if let Some(place) = self.orphans.iter().position(is_it) {
+                self.orphans.swap_remove(place);
+            }
+            self.early.pass(from, stored);
         }
-        if let Some((session, packet_id)) = published.mark {
+        for copy in published.copies.iter().flat_map(|(_, copies)| copies) {
+            self.enqueue(copy.session, recorded_copy(&published.body, copy));
+        }
+        self.mark(published.mark);
+        if let Some(session) = published.will_of {
+            self.with(session, |session| session.will = None);
+        }
+        if let Some(number) = published.was_delayed {
+            self.delayed.remove(&number);
+        }
+    }
+
+    /// A copy enters the queue of its Session. Of one that is over it is void, unless another member must get it; of one
+    /// that no snapshot has brought yet it waits for that.
+    fn enqueue(&mut self, number: SessionNumber, copy: MessageCopy) {
+        if self.places.contains_key(&number) {
+            self.with(number, |session| {
+                session.outbound.enqueue(copy, true);
+            });
+        } else if self.early.is_open() {
+            self.early.push(number, self.position, copy);
+        } else if copy.share.is_some() {
+            self.orphans.push((number, copy));
+        }
+    }
+
+    fn mark(&mut self, mark: Option<(SessionNumber, martlet_packet::PacketId)>) {
+        if let Some((session, packet_id)) = mark {
             self.with(session, |session| {
                 session.inbound.insert(packet_id);
             });
         }
-        if let Some(session) = published.will_of {
-            self.with(session, |session| session.will = None);
+    }
+
+    fn delay(&mut self, delayed: &DelayedRecord) {
+        let shard = &mut self.shards[delayed.number.shard().index()];
+        shard.delayed.restore_count(delayed.number.count());
+        self.mark(delayed.mark);
+        self.delayed.insert(delayed.number, (delayed.due, delayed.body.clone()));
+    }
+
+    /// A Session as a snapshot has it. One that is known already is known better.
+    fn keep(&mut self, home: ShardId, kept: &KeptSession) {
+        let number = kept.terms.session;
+        if self.places.contains_key(&number) {
+            return;
+        }
+        self.open(home, &kept.terms);
+        self.kept.insert(number);
+        self.with(number, |session| {
+            for id in &kept.inbound {
+                session.inbound.insert(*id);
+            }
+            session.outbound.restore_next(kept.next);
+        });
+        for (filter, options, id) in &kept.subscriptions {
+            self.route(number, filter, Subscription { options: *options, id: *id });
+        }
+        for copy in self.early.take(number, kept.entered) {
+            self.enqueue(number, copy);
+        }
+    }
+
+    fn keep_copies(&mut self, number: SessionNumber, copies: &[KeptCopy]) {
+        if self.kept.contains(&number) {
+            self.with(number, |session| {
+                copies.iter().for_each(|kept| session.outbound.restore(kept.ordinal, restored_copy(kept)));
+            });
         }
     }
 
@@ -182,37 +333,22 @@ impl Recovery {
     }
 }
 
-impl Shard {
-    /// All that must survive, in words, a line a Session: equal texts are equal states.
-    pub fn durable_state(&self) -> Vec<String> {
-        let sessions = self.sessions.iter().map(|(_, resident)| &resident.session);
-        let kept = sessions.filter(|session| session.recorded);
-        let mut lines: Vec<_> = kept.map(describe).collect();
-        lines.sort();
-        lines
+fn settle(session: &mut Session, ordinal: martlet_record::Ordinal, how: Settled) {
+    match how {
+        Settled::QueueFull | Settled::Expired | Settled::Replaced => {
+            drop(session.outbound.remove_queued(ordinal));
+        }
+        Settled::Damaged => drop(session.outbound.remove_unreadable(ordinal)),
+        Settled::Delivered | Settled::Refused | Settled::TooLarge => {
+            session.outbound.start_up_to(ordinal);
+            session.outbound.finish(ordinal);
+        }
     }
 }
 
-fn describe(session: &Session) -> String {
-    let mut line = format!(
-        "{} {} expiry={} next={} inbound={:?} will={:?}",
-        session.number.0,
-        session.client_id,
-        session.expiry,
-        session.outbound.next_ordinal().0,
-        session.inbound,
-        session.will.as_ref().map(|will| will.message.topic().to_owned()),
-    );
-    for (filter, subscription) in session.subscriptions.iter() {
-        let _ = write!(line, " [{filter} {subscription:?}]");
+fn missing(body: &Body) -> Option<Stored> {
+    match body {
+        Body::Stored(stored) => Some(*stored),
+        Body::Held(_) => None,
     }
-    for (ordinal, copy) in session.outbound.unfinished() {
-        let message = copy.message.as_ref().map(|message| {
-            let view = message.view();
-            format!("{} {:?} {:?}", view.topic, view.payload, view.properties)
-        });
-        let (qos, retain, ids) = (copy.qos, copy.retain, &copy.subscription_ids);
-        let _ = write!(line, " ({} {message:?} {qos:?} {retain} {ids:?})", ordinal.0);
-    }
-    line
 }

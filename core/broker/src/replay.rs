@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_packet::QoS;
-use martlet_record::{Message, Now, Record, ReplayedCopy, Settled, SubscribeRecord};
+use martlet_record::{Body, Message, Now, Record, ReplayedCopy, Settled, SubscribeRecord};
 use martlet_session::{CopyState, Delivery, MessageCopy, Replaying, Sent, Session};
 use martlet_topic::{Limits, TopicName};
 
@@ -17,9 +17,10 @@ impl Shard {
         let mut waiting = Vec::new();
         for copy in &made.replayed {
             if copy.qos == QoS::AtMostOnce {
-                let message = Arc::clone(&copy.message);
+                let Body::Held(message) = &copy.body else { continue };
+                let message = Arc::clone(message);
                 waiting.push(Replaying { message, subscription_id: made.subscription_id });
-            } else if self.is_current(&copy.message) {
+            } else if copy.body.held().is_some_and(|message| self.is_current(message)) {
                 self.enqueue(made.slot, made.session, replayed_copy(made, copy), now, out);
             } else {
                 self.pass_over(made, out);
@@ -95,7 +96,7 @@ impl Shard {
 /// A retained message as a Subscription queues it.
 pub(crate) fn replayed_copy(made: &SubscribeRecord, copy: &ReplayedCopy) -> MessageCopy {
     MessageCopy {
-        message: Some(Arc::clone(&copy.message)),
+        body: Some(copy.body.clone()),
         subscription_ids: made.subscription_id.map(|id| Arc::from([id])),
         share: None,
         qos: copy.qos,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use martlet_record::{Message, MessageRef, Time};
+use martlet_record::{Message, MessageRef, ShardId, Time};
 use martlet_topic::{Limits, NameMap, TopicFilter, TopicName};
 
 use crate::sync::RwLock;
@@ -16,16 +16,32 @@ const STRIPES: usize = 16;
 /// All retained messages of a node.
 #[derive(Debug)]
 pub struct Retained {
-    stripes: Box<[RwLock<NameMap<Arc<Message>>>]>,
+    stripes: Box<[RwLock<Stripe>]>,
     version: AtomicU64,
     count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Stripe {
+    names: NameMap<Arc<Message>>,
+    /// Since the last checkpoint.
+    deleted: Vec<Deleted>,
+}
+
+/// A retained message that was deleted.
+#[derive(Debug)]
+pub(crate) struct Deleted {
+    pub(crate) topic: Box<str>,
+    pub(crate) version: u64,
 }
 
 impl Retained {
     /// None.
     pub fn new(seed: u64) -> Self {
         Self {
-            stripes: (0..STRIPES).map(|_| RwLock::new(NameMap::new(seed))).collect(),
+            stripes: (0..STRIPES)
+                .map(|_| RwLock::new(Stripe { names: NameMap::new(seed), deleted: Vec::new() }))
+                .collect(),
             version: AtomicU64::new(0),
             count: AtomicUsize::new(0),
         }
@@ -43,12 +59,12 @@ impl Retained {
 
     /// Is there one under this Topic Name?
     pub fn contains(&self, topic: TopicName<'_>) -> bool {
-        self.stripe(topic).read().get(topic).is_some()
+        self.stripe(topic).read().names.get(topic).is_some()
     }
 
     /// Is this still the version that is kept?
     pub fn is_current(&self, topic: TopicName<'_>, version: u64) -> bool {
-        self.stripe(topic).read().get(topic).is_some_and(|kept| kept.version == version)
+        self.stripe(topic).read().names.get(topic).is_some_and(|kept| kept.version == version)
     }
 
     /// Replaces the retained message of a Topic Name [MQTT-3.3.1-5]; an empty payload deletes it [MQTT-3.3.1-6].
@@ -69,34 +85,44 @@ impl Retained {
         let mut names = self.stripe(topic).write();
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         if message.payload.is_empty() {
-            if names.remove(topic).is_some() {
+            if names.names.remove(topic).is_some() {
                 self.count.fetch_sub(1, Ordering::Relaxed);
+                names.deleted.push(Deleted { topic: topic.as_str().into(), version });
             }
             return (version, None, then());
         }
         let kept = Arc::new(MessageRef { version, ..*message }.to_message());
-        if names.insert(topic, Arc::clone(&kept)).is_none() {
+        if names.names.insert(topic, Arc::clone(&kept)).is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
         (version, Some(kept), then())
     }
 
     /// Puts back what a record says, unless something newer is there.
-    pub fn restore(&self, topic: TopicName<'_>, version: u64, message: Option<Arc<Message>>) {
+    pub fn restore(&self, topic: TopicName<'_>, version: u64, message: Arc<Message>) {
+        self.restore_version(version);
+        let mut message = Arc::unwrap_or_clone(message);
+        message.version = version;
         let mut names = self.stripe(topic).write();
-        self.version.fetch_max(version, Ordering::Relaxed);
-        if names.get(topic).is_some_and(|kept| kept.version > version) {
+        if names.names.get(topic).is_some_and(|kept| kept.version > version) {
             return;
         }
-        let before = match message {
-            Some(message) => names.insert(topic, message).is_some(),
-            None if names.remove(topic).is_some() => {
-                self.count.fetch_sub(1, Ordering::Relaxed);
-                return;
-            }
-            None => return,
-        };
+        let before = names.names.insert(topic, Arc::new(message)).is_some();
         self.count.fetch_add(usize::from(!before), Ordering::Relaxed);
+    }
+
+    /// No version up to this one is given again.
+    pub fn restore_version(&self, version: u64) {
+        self.version.fetch_max(version, Ordering::Relaxed);
+    }
+
+    /// The part of the table that a shard writes down for a checkpoint, and what was deleted there since the one before:
+    /// an older change may still come later in the log.
+    pub(crate) fn snapshot(&self, shard: ShardId) -> (Vec<Arc<Message>>, Vec<Deleted>) {
+        let Some(stripe) = self.stripes.get(shard.index()) else { return Default::default() };
+        let mut names = stripe.write();
+        let kept = names.names.iter().map(|(_, message)| Arc::clone(message)).collect();
+        (kept, std::mem::take(&mut names.deleted))
     }
 
     /// All that match a filter and are not expired, by Topic Name.
@@ -117,20 +143,22 @@ impl Retained {
             Ok(topic) => {
                 let names = self.stripe(topic).read();
                 first();
-                names.get(topic).into_iter().for_each(&mut keep);
+                names.names.get(topic).into_iter().for_each(&mut keep);
             }
             Err(_) => {
                 let stripes: Vec<_> = self.stripes.iter().map(RwLock::read).collect();
                 first();
-                stripes.iter().for_each(|names| names.for_each_match(filter, |_, message| keep(message)));
+                stripes
+                    .iter()
+                    .for_each(|names| names.names.for_each_match(filter, |_, message| keep(message)));
             }
         }
         found.sort_by(|a, b| a.topic().cmp(b.topic()));
         found
     }
 
-    fn stripe(&self, topic: TopicName<'_>) -> &RwLock<NameMap<Arc<Message>>> {
-        let home = martlet_record::ShardId::home_of(topic.as_str());
+    fn stripe(&self, topic: TopicName<'_>) -> &RwLock<Stripe> {
+        let home = ShardId::home_of(topic.as_str());
         &self.stripes[home.index() % STRIPES]
     }
 }
@@ -175,15 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fold_in_any_order_keeps_the_newest() {
+    fn what_is_put_back_gives_way_to_what_is_newer() {
         let retained = Retained::new(1);
-        let old = Arc::new(MessageRef { version: 3, ..message("a", b"old") }.to_message());
-        let new = Arc::new(MessageRef { version: 5, ..message("a", b"new") }.to_message());
-        retained.restore(name("a"), 5, Some(new));
-        retained.restore(name("a"), 3, Some(old));
-        retained.restore(name("a"), 4, None);
+        let message = |payload| Arc::new(message("a", payload).to_message());
+        retained.restore(name("a"), 5, message(b"new"));
+        retained.restore(name("a"), 3, message(b"old"));
         assert_eq!(payloads(&retained, "a"), [b"new"]);
-        let next = retained.replace(name("a"), &message("a", b"x")).0;
+        let next = retained.replace(name("a"), &self::message("a", b"x")).0;
         assert!(next > 5);
     }
 }

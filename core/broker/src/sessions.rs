@@ -24,6 +24,8 @@ pub(crate) struct Resident {
     pub(crate) armed: Option<Time>,
     /// Its first dropped Message was told.
     pub(crate) drop_told: bool,
+    /// It is among those the journal will hear were sent copies.
+    pub(crate) is_sending: bool,
 }
 
 impl Sessions {
@@ -42,7 +44,8 @@ impl Sessions {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer Sessions than four thousand million")
         });
-        self.slots[slot as usize] = Some(Box::new(Resident { session, armed: None, drop_told: false }));
+        self.slots[slot as usize] =
+            Some(Box::new(Resident { session, armed: None, drop_told: false, is_sending: false }));
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.by_client.insert_unique(hash, slot, |slot| hash_of(slots, hasher, *slot));
         slot
@@ -87,6 +90,11 @@ impl Sessions {
             resident.session.connection.as_ref().is_some_and(|own| own.id == connection)
         };
         self.get_mut(slot).filter(is_its)
+    }
+
+    /// Places there are, taken or not.
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.len()).expect("a slot is a u32")
     }
 
     pub(crate) fn len(&self) -> usize {

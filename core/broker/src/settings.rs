@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use martlet_access::Rules;
 use martlet_packet::{QoS, ReasonCode};
-use martlet_session::{Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, SendLimits};
-use martlet_topic::Limits;
+use martlet_record::Need;
+use martlet_session::{Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, ReadAhead, SendLimits};
+use martlet_topic::{Limits, TopicFilter};
 
 use crate::{Dialect, SharedStrategy};
 
@@ -38,6 +39,16 @@ pub struct Settings {
     pub receive_maximum: u16,
     /// Our Topic Alias Maximum.
     pub topic_alias_maximum: u16,
+    /// How safe what is promised must be, where neither listener nor topic says.
+    pub need: Need,
+    /// How safe Messages must be, by topic: the first filter that matches counts.
+    pub topic_needs: Arc<[(TopicFilter, Need)]>,
+    /// QoS 0 Messages wait for persistent Sessions that are not connected.
+    pub keeps_qos0: bool,
+    /// Messages that may wait for their time under `$delayed`; one more is refused with 0x97.
+    pub delayed_messages_max: usize,
+    /// Bytes they may have together; beyond it one more is refused with 0x97.
+    pub delayed_bytes_max: usize,
     /// What may wait for one Session.
     pub queue: QueueLimits,
     /// How far ahead of a slow Client the node sends.
@@ -69,15 +80,17 @@ impl Settings {
             maximum_packet_size: dialect.maximum_packet_size,
             receive_maximum: dialect.receive_maximum,
             topic_alias_maximum: dialect.topic_alias_maximum,
-            queue: QueueLimits {
-                messages: dialect.queue_messages_max,
-                bytes: dialect.queue_bytes_max,
-                overflow: dialect.overflow,
-            },
+            need: Need::Synced,
+            topic_needs: Arc::new([]),
+            keeps_qos0: false,
+            delayed_messages_max: 100_000,
+            delayed_bytes_max: 64 * 1024 * 1024,
+            queue: QueueLimits::new(dialect.queue_messages_max, dialect.queue_bytes_max, dialect.overflow),
             send: SendLimits {
                 in_flight: dialect.in_flight_maximum,
                 ahead_bytes: 256 * 1024,
                 qos0_bytes: 4 * 1024 * 1024,
+                read_ahead: ReadAhead::DEFAULT,
             },
             shared_strategy: SharedStrategy::RoundRobin,
             taking_is_life: false,
@@ -112,6 +125,7 @@ impl Settings {
     /// What is asked of a CONNECT.
     pub fn handshake_policy(&self) -> HandshakePolicy {
         HandshakePolicy {
+            need: None,
             client_id_prefix: self.dialect.client_id_prefix,
             client_id_bytes_max: 65_535,
             maximum_qos: self.maximum_qos,

@@ -6,14 +6,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use martlet_packet::{Packet, ReasonCode};
-use martlet_record::{Batch, BatchNumber, Message, Now, Record, SessionNumber, ShardId, Time};
+use martlet_record::{
+    Batch, BatchNumber, Message, Need, Now, Position, Record, SessionNumber, ShardId, Time,
+};
 use martlet_session::{ConnectionId, PublishPolicy, Violation};
+use martlet_topic::TopicName;
 
 use crate::books::Books;
 use crate::cache::RouteCache;
+use crate::delayed::Delayed;
 use crate::deliver::Wire;
-use crate::outbox::{Closing, Notice, Outbox};
+use crate::outbox::{Closing, Outbox};
 use crate::sessions::{Resident, Sessions};
+use crate::snapshot::Snapshot;
 use crate::timers::{Entry, Timers};
 use crate::{Counters, Destinations, Node};
 
@@ -31,6 +36,16 @@ pub struct Shard {
     pub(crate) records: Vec<Record>,
     /// The number the batch of this turn will have.
     pub(crate) batch: BatchNumber,
+    /// How safe it must be.
+    pub(crate) need: Need,
+    /// Sessions that were sent copies which the journal has not heard of.
+    pub(crate) sent: Vec<u32>,
+    /// The last place in the log whose copies are in their queues.
+    pub(crate) entered: Position,
+    /// Messages that wait for their time.
+    pub(crate) delayed: Delayed,
+    /// How far it has written itself down for a checkpoint.
+    pub(crate) snapshot: Snapshot,
     /// Network Connections whose replies wait for a commit.
     pub(crate) awaiting: VecDeque<(BatchNumber, u32, ConnectionId)>,
     /// Messages that receivers outside the journal get once the batch is durable.
@@ -57,6 +72,11 @@ impl Shard {
             counters: Counters::default(),
             records: Vec::new(),
             batch: BatchNumber(1),
+            need: Need::Lazy,
+            sent: Vec::new(),
+            entered: Position(0),
+            delayed: Delayed::default(),
+            snapshot: Snapshot::default(),
             awaiting: VecDeque::new(),
             held: VecDeque::new(),
             opened: 0,
@@ -152,18 +172,32 @@ impl Shard {
     }
 
     /// The records of this turn, if there are any.
-    pub fn take_batch(&mut self) -> Option<Batch> {
+    pub fn take_batch(&mut self, now: Now) -> Option<Batch> {
+        self.record_sent();
         if self.records.is_empty() {
             return None;
         }
-        let batch = Batch { shard: self.id, number: self.batch, records: std::mem::take(&mut self.records) };
-        self.batch = BatchNumber(self.batch.0 + 1);
-        Some(batch)
+        let (shard, number, at) = (self.id, self.batch, now);
+        let (records, need) = (std::mem::take(&mut self.records), std::mem::take(&mut self.need));
+        self.batch = BatchNumber(number.0 + 1);
+        Some(Batch { shard, number, records, need, at })
+    }
+
+    /// Has the journal know which copies were sent, so that they are sent again as such after a crash [MQTT-3.3.1-1].
+    fn record_sent(&mut self) {
+        for slot in self.sent.drain(..) {
+            let Some(resident) = self.sessions.get_mut(slot) else { continue };
+            resident.is_sending = false;
+            let session = &mut resident.session;
+            if let Some(up_to) = session.outbound.written().and_then(|outbound| outbound.tell_sent()) {
+                self.records.push(Record::Sent { session: session.number, up_to });
+            }
+        }
     }
 
     /// When [`Shard::tick`] has something to do.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next()
+        [self.timers.next(), self.delayed.next()].into_iter().flatten().min()
     }
 
     /// What it counted, with its gauges as they are now.
@@ -202,7 +236,7 @@ impl Shard {
         let session = &mut resident.session;
         let Some(connection) = session.open_connection().map(|connection| connection.id) else { return };
         if !session.has_more_to_send(limits) {
-            return;
+            return self.fetch(slot, out);
         }
         let mut books = Books {
             ledger: &mut self.counters.ledger,
@@ -215,7 +249,14 @@ impl Shard {
             session.send_queued(outgoing, limits, now.time, |ordinal, _, how| books.settle(ordinal, how));
         self.counters.publish_sent += traffic.packets;
         self.counters.publish_sent_bytes += traffic.payload_bytes;
+        if traffic.packets > 0 && session.is_persistent() && !resident.is_sending {
+            resident.is_sending = true;
+            self.sent.push(slot);
+            out.journal(self.id);
+        }
         self.journal(out);
+        self.fetch(slot, out);
+        self.watch_gate(slot);
     }
 
     /// Makes sure that a Session is looked at by its next deadline.
@@ -257,14 +298,33 @@ impl Shard {
         &mut self,
         slot: u32,
         connection: ConnectionId,
+        need: Need,
         out: &mut Outbox,
     ) -> BatchNumber {
+        self.need = self.need.max(need);
         let waits = (self.batch, slot, connection);
         if self.awaiting.back() != Some(&waits) {
             self.awaiting.push_back(waits);
         }
         self.journal(out);
         self.batch
+    }
+
+    /// How safe must be what this Session is promised?
+    pub(crate) fn need_of(&self, slot: u32) -> Need {
+        let connection = self.sessions.get(slot).and_then(|resident| resident.session.connection.as_ref());
+        connection.and_then(|connection| connection.need).unwrap_or(self.node.settings.need)
+    }
+
+    /// How safe must a Message under this Topic Name be? Where its publisher's listener and its topic differ the
+    /// stricter counts; where neither says, the node's.
+    pub(crate) fn need_of_topic(&self, topic: TopicName<'_>, publisher: Option<u32>) -> Need {
+        let settings = &self.node.settings;
+        let resident = publisher.and_then(|slot| self.sessions.get(slot));
+        let of_listener = resident.and_then(|resident| resident.session.connection.as_ref()?.need);
+        let mut rules = settings.topic_needs.iter();
+        let of_topic = rules.find(|(filter, _)| filter.matches(topic)).map(|(_, need)| *need);
+        of_listener.max(of_topic).unwrap_or(settings.need)
     }
 
     /// The number of a new Session.
@@ -279,24 +339,6 @@ impl Shard {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random
-    }
-
-    /// Tells the log, once for each Session, that its queue dropped a Message.
-    pub(crate) fn tell_drop(&mut self, slot: u32, out: &mut Outbox) {
-        let limits = self.node.settings.queue;
-        let Some(resident) = self.sessions.get_mut(slot).filter(|resident| !resident.drop_told) else {
-            return;
-        };
-        resident.drop_told = true;
-        let text = format!(
-            "its queue is full at {} messages of at most {} ({} bytes of at most {}), policy {:?}: read faster, or raise the limit",
-            resident.session.outbound.queued_len(),
-            limits.messages,
-            resident.session.outbound.bytes(),
-            limits.bytes,
-            limits.overflow
-        );
-        out.notices.push(Notice::FirstDrop { client_id: resident.session.client_id.clone(), text });
     }
 }
 

@@ -1,10 +1,12 @@
 //! SUBSCRIBE and UNSUBSCRIBE: the route first, then the retained messages it brings.
 
+use std::sync::Arc;
+
 use martlet_access::Decision;
 use martlet_packet::{
     Packet, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
 };
-use martlet_record::{Now, Record, ReplayedCopy, SubscribeRecord};
+use martlet_record::{Body, Message, Now, Record, ReplayedCopy, SubscribeRecord};
 use martlet_session::{Connection, Session, Subscription, Violation, encode_explained};
 use martlet_topic::{Error, SubscriptionFilter};
 
@@ -61,7 +63,8 @@ impl Shard {
                 }
             });
         }
-        let after = (is_persistent && !made.is_empty()).then(|| self.await_commit(slot, connection, out));
+        let after = (is_persistent && !made.is_empty())
+            .then(|| self.await_commit(slot, connection, self.need_of(slot), out));
         self.answer_subscribe(slot, subscribe, reasons, text, after, out);
         if is_persistent {
             self.records.extend(made.into_iter().map(Record::Subscribed));
@@ -158,7 +161,11 @@ impl Shard {
             return Vec::new();
         }
         let messages = retained.matching_after(&filter.filter, now.time, insert).into_iter();
-        messages.map(|message| ReplayedCopy { qos: options.qos.min(message.qos), message }).collect()
+        let copy = |message: Arc<Message>| ReplayedCopy {
+            qos: options.qos.min(message.qos),
+            body: Body::Held(message),
+        };
+        messages.map(copy).collect()
     }
 
     /// SUBACK, of a persistent Session after its commit.
@@ -219,7 +226,7 @@ impl Shard {
                 self.records.push(Record::Unsubscribed { session: session.number, filter });
             }
         }
-        let after = removed.then(|| self.await_commit(slot, connection, out));
+        let after = removed.then(|| self.await_commit(slot, connection, self.need_of(slot), out));
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
         let Some(state) = resident.session.connection.as_deref_mut() else { return Ok(()) };
         let version = state.version;

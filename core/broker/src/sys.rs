@@ -56,5 +56,6 @@ pub fn topics(counters: &Counters, facts: &NodeFacts<'_>) -> Vec<(&'static str, 
         ("$SYS/broker/ledger/dropped/queue_full", number(ledger.dropped_queue_full)),
         ("$SYS/broker/ledger/dropped/too_large", number(ledger.dropped_too_large)),
         ("$SYS/broker/ledger/dropped/refused", number(ledger.dropped_refused)),
+        ("$SYS/broker/ledger/dropped/damaged", number(ledger.dropped_damaged)),
     ]
 }

@@ -26,7 +26,7 @@ impl Shard {
             }
             return;
         }
-        let origin = Origin { slot: Some(slot), mark: None, will_of: recorded.then_some(number) };
+        let origin = Origin { slot: Some(slot), will_of: recorded.then_some(number), ..Origin::default() };
         self.publish(topic, will.message(number, now), origin, out);
     }
 }

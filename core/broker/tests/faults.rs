@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings, Shard};
 use martlet_packet::{Packet, Property, Publish, QoS, Version, decode, frame};
-use martlet_record::{Completion, MemoryJournal, Now, Outcome, ShardId};
+use martlet_record::{Completion, MemoryJournal, Now, Outcome, Position, ShardId};
 use martlet_session::{ConnectionId, Handshake, Progress};
 use martlet_simulator::{Client, World, connect, publish, publish_qos, raw, retain, subscribe, two_homes};
 
@@ -78,7 +78,7 @@ fn a_deleted_retained_message_stays_deleted_in_the_fold() {
     assert_eq!(world.node.retained.len(), 0);
     let node = Arc::new(Node::new(world.node.settings.clone(), 42));
     let mut recovery = Recovery::new(Arc::clone(&node));
-    world.history().iter().for_each(|batch| recovery.fold(batch));
+    world.history().iter().for_each(|done| recovery.fold(&done.batch, done.position));
     assert_eq!(node.retained.len(), 0, "a deleted retained message is back after a restart");
 }
 
@@ -124,8 +124,8 @@ fn a_later_commit_does_not_answer_for_a_batch_that_was_rejected() {
     let slot = open(&mut shard, &node, 0, &connect_bytes("kept", 3600), &mut out);
     let id = ConnectionId { slot: 0, generation: 0 };
     let done = |shard: &mut Shard, out: &mut Outbox, outcome| {
-        let batch = Arc::new(shard.take_batch().unwrap());
-        shard.completed(&Completion { batch, outcome }, now, out);
+        let batch = Arc::new(shard.take_batch(Now::default()).unwrap());
+        shard.completed(&Completion { batch, position: Position(1), outcome }, now, out);
     };
     done(&mut shard, &mut out, Outcome::Committed);
     let before = out.waiting(id).unwrap().len();
@@ -232,7 +232,7 @@ fn a_refused_will_is_gone_in_the_fold_as_well() {
     let live: Vec<_> = world.shards().iter().flat_map(|s| s.durable_state()).collect();
     let node = Arc::new(Node::new(world.node.settings.clone(), 42));
     let mut recovery = Recovery::new(node);
-    world.history().iter().for_each(|batch| recovery.fold(batch));
+    world.history().iter().for_each(|done| recovery.fold(&done.batch, done.position));
     let folded: Vec<_> = recovery.shards().iter().flat_map(|s| s.durable_state()).collect();
     assert_eq!(live, folded);
 }

@@ -8,7 +8,7 @@ use martlet_simulator::{Client, World, connect, puback, publish, publish_qos, pu
 /// A node where so much may wait for a Session.
 fn limited(messages: usize, bytes: usize, overflow: Overflow) -> World {
     World::with(Settings {
-        queue: QueueLimits { messages, bytes, overflow },
+        queue: QueueLimits::new(messages, bytes, overflow),
         ..Settings::new(Dialect::NATIVE)
     })
 }

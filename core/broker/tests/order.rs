@@ -15,7 +15,7 @@ fn remembering() -> World {
 fn replayed(world: &World) -> Recovery {
     let node = Arc::new(Node::new(world.node.settings.clone(), 42));
     let mut recovery = Recovery::new(node);
-    world.history().iter().for_each(|batch| recovery.fold(batch));
+    world.history().iter().for_each(|done| recovery.fold(&done.batch, done.position));
     recovery
 }
 
@@ -52,11 +52,11 @@ fn a_qos_2_publish_comes_back_with_its_identifier_after_a_restart() {
 
     let node = Arc::new(Node::new(world.node.settings.clone(), 42));
     let mut recovery = Recovery::new(Arc::clone(&node));
-    world.history().iter().for_each(|batch| recovery.fold(batch));
+    world.history().iter().for_each(|done| recovery.fold(&done.batch, done.position));
     let shards = recovery.finish(world.now(), &mut Outbox::default());
     let mut restarted = World::restarted(node, shards);
     let reader = restarted.join(connect("reader").kept(3600));
-    assert_eq!(restarted.hears(reader), ["CONNACK 00 present", "PUBLISH t q2 #2 'two'"]);
+    assert_eq!(restarted.hears(reader), ["CONNACK 00 present", "PUBLISH t q2 #2 dup 'two'"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use martlet_broker::{Dialect, Node, Recovery, Settings, Shard};
+use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings, Shard};
 use martlet_packet::{Disconnect, Packet, PropertiesBuf, Property, Publish, QoS, ReasonCode};
 use martlet_record::{MemoryJournal, Time};
 use martlet_session::Overflow;
@@ -175,10 +175,11 @@ impl Play {
     fn compare(&mut self) {
         let node = Arc::new(Node::new(self.world.node.settings.clone(), 42));
         let mut recovery = Recovery::new(Arc::clone(&node));
-        self.world.history().iter().for_each(|batch| recovery.fold(batch));
+        self.world.history().iter().for_each(|done| recovery.fold(&done.batch, done.position));
         let live: Vec<_> = self.world.shards().iter().flat_map(Shard::durable_state).collect();
         let folded: Vec<_> = recovery.shards().iter().flat_map(Shard::durable_state).collect();
         assert_eq!(folded, live);
+        recovery.finish(self.world.now(), &mut Outbox::default());
         assert_eq!(retained(&node), retained(&self.world.node));
     }
 }

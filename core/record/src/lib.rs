@@ -5,19 +5,28 @@
 //! record is shown to anybody before it did.
 #![forbid(unsafe_code)]
 
+mod body;
+mod codec;
 mod journal;
 mod memory;
 mod message;
 mod number;
+mod place;
 mod record;
 mod time;
+mod varint;
 
-pub use journal::{Batch, Completion, Journal, Outcome, Room};
+pub use body::Damaged;
+pub use codec::DecodeError;
+pub use journal::{Batch, Completion, Journal, Need, Outcome, Room};
 pub use memory::MemoryJournal;
-pub use message::{Message, MessageRef};
-pub use number::{BatchNumber, Ordinal, SessionNumber, ShardId, stable_hash};
+pub use message::{Body, Message, MessageRef};
+pub use number::{
+    BatchNumber, CheckpointNumber, DelayedNumber, Ordinal, Position, SessionNumber, ShardId, stable_hash,
+};
+pub use place::{Place, Stored};
 pub use record::{
-    CopyRecord, Ending, PublishRecord, Record, ReplayedCopy, SessionRecord, Settled, SubscribeRecord,
-    WillRecord,
+    CopyRecord, DelayedRecord, Ending, KeptCopy, KeptProgress, KeptSession, PublishRecord, Record,
+    ReplayedCopy, SessionRecord, Settled, SubscribeRecord, WillRecord,
 };
 pub use time::{Now, Time, WallTime};

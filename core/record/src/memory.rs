@@ -2,10 +2,13 @@
 //!
 //! It keeps the one rule that matters to those who use it: a batch completes in a later turn, never at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::{Batch, Completion, Journal, Outcome, Room};
+use crate::{
+    Batch, Body, CheckpointNumber, Completion, Journal, Message, Outcome, Place, Position, Record, Room,
+    Stored,
+};
 
 /// Batches that may wait before publishers do.
 const ROOM_BATCHES: usize = 4096;
@@ -16,7 +19,10 @@ pub struct MemoryJournal {
     waiting: VecDeque<(u64, Batch)>,
     turn: u64,
     delay: u64,
-    history: Option<Vec<Arc<Batch>>>,
+    position: u64,
+    history: Option<Vec<Completion>>,
+    bodies: Option<BTreeMap<Place, Arc<Message>>>,
+    checkpoint: Option<CheckpointNumber>,
 }
 
 impl MemoryJournal {
@@ -27,7 +33,15 @@ impl MemoryJournal {
 
     /// A journal that takes `turns` turns (at least one) to commit.
     pub fn with_delay(turns: u64) -> Self {
-        Self { waiting: VecDeque::new(), turn: 0, delay: turns.max(1), history: None }
+        Self {
+            waiting: VecDeque::new(),
+            turn: 0,
+            delay: turns.max(1),
+            position: 0,
+            history: None,
+            bodies: None,
+            checkpoint: None,
+        }
     }
 
     /// The same, and it remembers what it committed so that a test can replay it.
@@ -37,8 +51,30 @@ impl MemoryJournal {
         self
     }
 
+    /// The same, and it keeps Messages as a log on disk does: each gets a place, where it can be read back.
+    #[must_use]
+    pub fn storing(mut self) -> Self {
+        self.bodies = Some(BTreeMap::new());
+        self
+    }
+
+    /// The Message in a place, if it stores any.
+    pub fn read(&self, stored: Stored) -> Option<Arc<Message>> {
+        self.bodies.as_ref()?.get(&stored.place).cloned()
+    }
+
+    /// Forgets a Message, as a disk does whose bits decayed.
+    pub fn damage(&mut self, stored: Stored) {
+        self.bodies.iter_mut().for_each(|bodies| drop(bodies.remove(&stored.place)));
+    }
+
+    /// Asks all shards to write down what they hold.
+    pub fn begin_checkpoint(&mut self, number: CheckpointNumber) {
+        self.checkpoint = Some(number);
+    }
+
     /// All that was committed, in log order; empty unless it was told to remember.
-    pub fn history(&self) -> &[Arc<Batch>] {
+    pub fn history(&self) -> &[Completion] {
         self.history.as_deref().unwrap_or_default()
     }
 }
@@ -60,11 +96,17 @@ impl Journal for MemoryJournal {
         }
         self.turn += 1;
         let ready = self.waiting.iter().take_while(|(due, _)| *due <= self.turn).count();
-        let batches = self.waiting.drain(..ready).map(|(_, batch)| Arc::new(batch));
-        let completions: Vec<_> =
-            batches.map(|batch| Completion { batch, outcome: Outcome::Committed }).collect();
+        let mut completions = Vec::with_capacity(ready);
+        for (_, batch) in self.waiting.drain(..ready) {
+            self.position += 1;
+            if let Some(bodies) = &mut self.bodies {
+                store(&batch, bodies);
+            }
+            let (batch, position) = (Arc::new(batch), Position(self.position));
+            completions.push(Completion { batch, position, outcome: Outcome::Committed });
+        }
         if let Some(history) = &mut self.history {
-            history.extend(completions.iter().map(|completion| Arc::clone(&completion.batch)));
+            history.extend(completions.iter().cloned());
         }
         completions
     }
@@ -76,15 +118,36 @@ impl Journal for MemoryJournal {
     fn is_idle(&self) -> bool {
         self.waiting.is_empty()
     }
+
+    fn checkpoint(&self) -> Option<CheckpointNumber> {
+        self.checkpoint
+    }
+}
+
+/// Gives every Message that has no place yet the next one.
+fn store(batch: &Batch, bodies: &mut BTreeMap<Place, Arc<Message>>) {
+    for message in batch.records.iter().flat_map(Record::bodies).filter_map(Body::held) {
+        if message.place().is_none() {
+            let next = bodies.last_key_value().map_or(1, |(last, _)| last.segment() + 1);
+            message.set_place(Place::new(next, 0));
+            bodies.insert(Place::new(next, 0), Arc::clone(message));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BatchNumber, ShardId};
+    use crate::{BatchNumber, Need, Now, ShardId};
 
     fn batch(number: u64) -> Batch {
-        Batch { shard: ShardId::new(0), number: BatchNumber(number), records: Vec::new() }
+        Batch {
+            shard: ShardId::new(0),
+            number: BatchNumber(number),
+            records: Vec::new(),
+            need: Need::Synced,
+            at: Now::default(),
+        }
     }
 
     #[test]

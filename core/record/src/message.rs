@@ -1,9 +1,12 @@
 //! An Application Message: what a PUBLISH carries once accepted.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use martlet_packet::QoS;
 
-use crate::{SessionNumber, Time};
+use crate::place::PlaceCell;
+use crate::{Place, SessionNumber, Stored, Time};
 
 /// A Message as it passes through: its bytes still lie where they arrived.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,16 @@ pub struct Message {
     pub expires: Option<Time>,
     /// The version of the retained message it became; zero when it was not retained.
     pub version: u64,
+    place: PlaceCell,
+}
+
+/// The Message of a record: at hand, or in the log only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// It is at hand. The log writes it once, and refers to its place from then on.
+    Held(Arc<Message>),
+    /// It must be read back before it can be sent.
+    Stored(Stored),
 }
 
 impl<'a> MessageRef<'a> {
@@ -75,6 +88,7 @@ impl<'a> MessageRef<'a> {
             publisher: self.publisher,
             expires: self.expires,
             version: self.version,
+            place: PlaceCell::default(),
         }
     }
 
@@ -84,7 +98,55 @@ impl<'a> MessageRef<'a> {
     }
 }
 
+/// What a Message is made of.
+pub(crate) struct Parts {
+    pub(crate) block: Bytes,
+    pub(crate) topic_len: u16,
+    pub(crate) properties_len: u32,
+}
+
 impl Message {
+    /// A Message that was read from the log.
+    pub(crate) fn from_parts(
+        parts: Parts,
+        qos: QoS,
+        retain: bool,
+        expires: Option<Time>,
+        place: Option<Place>,
+    ) -> Self {
+        let Parts { block, topic_len, properties_len } = parts;
+        let publisher = SessionNumber::NODE;
+        let message = Self {
+            block,
+            topic_len,
+            properties_len,
+            qos,
+            retain,
+            publisher,
+            expires,
+            version: 0,
+            place: PlaceCell::default(),
+        };
+        place.into_iter().for_each(|place| message.set_place(place));
+        message
+    }
+
+    /// Where the log keeps it, once it does.
+    pub fn place(&self) -> Option<Place> {
+        self.place.get()
+    }
+
+    /// The journal wrote it here. Whoever hears of the commit finds the place; only the first counts.
+    pub fn set_place(&self, place: Place) {
+        self.place.set(place);
+    }
+
+    /// Its body in the log, once it is there.
+    pub fn stored(&self) -> Option<Stored> {
+        let len = u32::try_from(self.encoded_len()).expect("a body is little longer than its packet");
+        self.place().map(|place| Stored { place, len })
+    }
+
     /// Borrowed, as the hot path takes it.
     pub fn view(&self) -> MessageRef<'_> {
         let (topic, rest) = self.block.split_at(usize::from(self.topic_len));
@@ -111,6 +173,14 @@ impl Message {
         self.block.slice(usize::from(self.topic_len) + self.properties_len as usize..)
     }
 
+    pub(crate) fn topic_len(&self) -> usize {
+        usize::from(self.topic_len)
+    }
+
+    pub(crate) fn properties_len(&self) -> usize {
+        self.properties_len as usize
+    }
+
     /// Bytes of its payload.
     pub fn payload_len(&self) -> usize {
         self.block.len() - usize::from(self.topic_len) - self.properties_len as usize
@@ -124,6 +194,43 @@ impl Message {
     /// Has its time run out?
     pub fn is_expired(&self, now: Time) -> bool {
         self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+impl Body {
+    /// The Message, if it is at hand.
+    pub fn held(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Held(message) => Some(message),
+            Self::Stored(_) => None,
+        }
+    }
+
+    /// Where the log keeps it, once it does.
+    pub fn stored(&self) -> Option<Stored> {
+        match self {
+            Self::Held(message) => message.stored(),
+            Self::Stored(stored) => Some(*stored),
+        }
+    }
+
+    /// Bytes of its payload and all that goes with it.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Held(message) => message.encoded_len(),
+            Self::Stored(stored) => stored.len as usize,
+        }
+    }
+
+    /// No body is.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl From<Arc<Message>> for Body {
+    fn from(message: Arc<Message>) -> Self {
+        Self::Held(message)
     }
 }
 

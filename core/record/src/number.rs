@@ -20,6 +20,18 @@ pub struct Ordinal(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BatchNumber(pub u64);
 
+/// The place of a frame in the log, counted from one; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub u64);
+
+/// A checkpoint, counted from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CheckpointNumber(pub u64);
+
+/// A Message that waits for its time, under `$delayed`. Made as session numbers are, and never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct DelayedNumber(pub u64);
+
 impl ShardId {
     /// How many there are.
     pub const COUNT: usize = SHARDS as usize;
@@ -68,7 +80,29 @@ impl SessionNumber {
         Self(count * SHARDS as u64 + shard.0 as u64)
     }
 
+    /// The shard that opened it.
+    pub const fn shard(self) -> ShardId {
+        ShardId((self.0 % SHARDS as u64) as u8)
+    }
+
     /// How many Sessions its shard had opened, this one included.
+    pub const fn count(self) -> u64 {
+        self.0 / SHARDS as u64
+    }
+}
+
+impl DelayedNumber {
+    /// The `count`-th Message (from one) that `shard` delayed.
+    pub const fn of(shard: ShardId, count: u64) -> Self {
+        Self(count * SHARDS as u64 + shard.0 as u64)
+    }
+
+    /// The shard that keeps it.
+    pub const fn shard(self) -> ShardId {
+        ShardId((self.0 % SHARDS as u64) as u8)
+    }
+
+    /// How many its shard had delayed, this one included.
     pub const fn count(self) -> u64 {
         self.0 / SHARDS as u64
     }

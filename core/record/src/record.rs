@@ -5,7 +5,9 @@ use std::sync::Arc;
 use martlet_packet::{PacketId, QoS, SubscriptionOptions};
 use martlet_topic::SubscriptionFilter;
 
-use crate::{Message, Ordinal, SessionNumber, ShardId, WallTime};
+use crate::{
+    Body, CheckpointNumber, DelayedNumber, Message, Ordinal, Position, SessionNumber, ShardId, WallTime,
+};
 
 /// A durable fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +45,23 @@ pub enum Record {
     },
     /// A Message with all persistent Sessions that get it.
     Published(PublishRecord),
-    /// A retained message was replaced, or deleted when `message` is `None`.
+    /// A retained message was replaced, or deleted when `body` is `None`.
     Retained {
         /// Topic Name.
         topic: Box<str>,
         /// Node-wide order of changes: the fold keeps the highest.
         version: u64,
         /// The new one.
-        message: Option<Arc<Message>>,
+        body: Option<Body>,
+    },
+    /// A Message for `$delayed` waits for its time.
+    Delayed(DelayedRecord),
+    /// Copies up to this one were sent at least once.
+    Sent {
+        /// Whose copies.
+        session: SessionNumber,
+        /// The last of them.
+        up_to: Ordinal,
     },
     /// The Client answered PUBREC: its copy is received, only PUBREL and PUBCOMP are left.
     Received {
@@ -77,6 +88,46 @@ pub enum Record {
         /// The Packet Identifier.
         packet_id: PacketId,
     },
+    /// For a checkpoint: a Session as it stands, but for its queue.
+    Kept(KeptSession),
+    /// For a checkpoint: some of its copies as they stand, ascending; slices of one Session ascend too.
+    KeptCopies {
+        /// Whose.
+        session: SessionNumber,
+        /// The copies.
+        copies: Vec<KeptCopy>,
+    },
+    /// For a checkpoint: a shard has written down everything it holds.
+    Snapshotted {
+        /// Which checkpoint.
+        checkpoint: CheckpointNumber,
+        /// Sessions the shard opened so far, so that no number returns.
+        opened: u64,
+        /// Messages the shard delayed so far.
+        delayed: u64,
+    },
+}
+
+impl Record {
+    /// The Messages it names, but for a Will.
+    pub fn bodies(&self) -> impl Iterator<Item = &Body> {
+        let one = match self {
+            Self::Published(published) => Some(&published.body),
+            Self::Retained { body, .. } => body.as_ref(),
+            Self::Delayed(delayed) => Some(&delayed.body),
+            _ => None,
+        };
+        let replayed = match self {
+            Self::Subscribed(made) => made.replayed.as_slice(),
+            _ => &[],
+        };
+        let kept = match self {
+            Self::KeptCopies { copies, .. } => copies.as_slice(),
+            _ => &[],
+        };
+        let replayed = replayed.iter().map(|copy| &copy.body);
+        one.into_iter().chain(replayed).chain(kept.iter().filter_map(|copy| copy.body.as_ref()))
+    }
 }
 
 /// The terms of a persistent Session.
@@ -124,7 +175,7 @@ pub struct SubscribeRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayedCopy {
     /// The retained Message.
-    pub message: Arc<Message>,
+    pub body: Body,
     /// Quality of Service it is sent with.
     pub qos: QoS,
 }
@@ -140,13 +191,75 @@ impl SubscribeRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishRecord {
     /// The Message.
-    pub message: Arc<Message>,
+    pub body: Body,
     /// Copies by home shard; homes never match again.
     pub copies: Vec<(ShardId, Vec<CopyRecord>)>,
     /// The publisher's inbound QoS 2 mark, set in the same frame.
     pub mark: Option<(SessionNumber, PacketId)>,
     /// The Session whose Will this is: firing and Message are one fact.
     pub will_of: Option<SessionNumber>,
+    /// The delayed Message this was: its end and its publication are one fact.
+    pub was_delayed: Option<DelayedNumber>,
+    /// The ended Session whose copy, chosen for a Shared Subscription, goes to another member by this.
+    pub passed_from: Option<SessionNumber>,
+}
+
+/// A Message that is published later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelayedRecord {
+    /// Its number.
+    pub number: DelayedNumber,
+    /// When it is published.
+    pub due: WallTime,
+    /// The Message, under the Topic Name it is published with.
+    pub body: Body,
+    /// The publisher's inbound QoS 2 mark, set in the same frame.
+    pub mark: Option<(SessionNumber, PacketId)>,
+}
+
+/// A persistent Session as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSession {
+    /// Its terms.
+    pub terms: SessionRecord,
+    /// Inbound QoS 2 Packet Identifiers that are not released.
+    pub inbound: Vec<PacketId>,
+    /// Its Subscriptions.
+    pub subscriptions: Vec<(SubscriptionFilter, SubscriptionOptions, Option<u32>)>,
+    /// The ordinal of its next copy.
+    pub next: Ordinal,
+    /// Copies committed up to this position had entered its queue; those behind it come from the log.
+    pub entered: Position,
+}
+
+/// A copy as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCopy {
+    /// Its place in its Session's order.
+    pub ordinal: Ordinal,
+    /// How far it came.
+    pub progress: KeptProgress,
+    /// The Message; gone once PUBREC said that the Client has it.
+    pub body: Option<Body>,
+    /// Quality of Service it is sent with.
+    pub qos: QoS,
+    /// RETAIN as it is sent.
+    pub retain: bool,
+    /// Subscription Identifiers it carries.
+    pub subscription_ids: Option<Arc<[u32]>>,
+    /// The Shared Subscription it was chosen for.
+    pub share: Option<Arc<SubscriptionFilter>>,
+}
+
+/// How far a copy came, as a checkpoint keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeptProgress {
+    /// Never sent.
+    Queued,
+    /// Sent, not answered.
+    Sent,
+    /// PUBREC came: only PUBREL and PUBCOMP are left.
+    Released,
 }
 
 /// One Session's copy of a Message.
@@ -181,6 +294,8 @@ pub enum Settled {
     TooLarge,
     /// It was a retained message that a newer one replaced before it was queued; it never entered the books.
     Replaced,
+    /// The disk gave back something else than was written.
+    Damaged,
 }
 
 /// Why a Session ended.

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
-/// Seconds since 1970, as the machine believes: only for what must outlast a restart.
+/// Milliseconds since 1970, as the machine believes: only for what must outlast a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WallTime(pub u64);
 
@@ -50,8 +50,22 @@ impl Time {
 }
 
 impl Now {
+    /// What a moment on the clock that never jumps is called on the other one.
+    pub const fn to_wall(self, at: Time) -> WallTime {
+        let ahead = at.0.saturating_sub(self.time.0);
+        let behind = self.time.0.saturating_sub(at.0);
+        WallTime(self.wall.0.saturating_add(ahead).saturating_sub(behind))
+    }
+
+    /// The moment that had this name; the start of the node if it lies before that.
+    pub const fn from_wall(self, at: WallTime) -> Time {
+        let ahead = at.0.saturating_sub(self.wall.0);
+        let behind = self.wall.0.saturating_sub(at.0);
+        Time(self.time.0.saturating_add(ahead).saturating_sub(behind))
+    }
+
     /// A moment of both clocks, as tests and simulations write it.
     pub const fn at_millis(millis: u64) -> Self {
-        Self { time: Time(millis), wall: WallTime(millis / 1000) }
+        Self { time: Time(millis), wall: WallTime(millis) }
     }
 }

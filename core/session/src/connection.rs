@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use martlet_packet::{PacketId, Version};
-use martlet_record::{BatchNumber, Message, Time};
+use martlet_record::{BatchNumber, Message, Need, Time};
 
 use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Vacant};
 
@@ -28,6 +28,8 @@ pub struct Connection {
     pub open: bool,
     /// It says it is a bridge.
     pub is_bridge: bool,
+    /// How safe what this Client is promised must be, if its listener says.
+    pub need: Option<Need>,
     /// Keep Alive in force.
     pub keep_alive: KeepAlive,
     /// When it was last heard.
@@ -101,6 +103,7 @@ impl Connection {
             version: request.version,
             open: false,
             is_bridge: request.is_bridge,
+            need: request.need,
             keep_alive: KeepAlive(keep_alive),
             heard: now,
             receive_maximum: request.receive_maximum,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use martlet_packet::{Auth, ConnAck, Connect, Packet, QoS, ReasonCode, Version};
+use martlet_record::Need;
 use martlet_topic::{Limits, TopicName};
 
 use crate::auth::encode_auth;
@@ -13,6 +14,8 @@ use crate::{AuthStep, Authenticator, Exchange, Violation, Will, encode_explained
 /// What the node asks of a CONNECT.
 #[derive(Debug, Clone)]
 pub struct HandshakePolicy {
+    /// How safe what Clients of this listener are promised must be, if it says.
+    pub need: Option<Need>,
     /// What a generated Client Identifier begins with.
     pub client_id_prefix: &'static str,
     /// Longest Client Identifier, in bytes [MQTT-3.1.3-5].
@@ -32,6 +35,8 @@ pub struct HandshakePolicy {
 /// A CONNECT that was accepted, ready for the Client's home shard.
 #[derive(Debug)]
 pub struct ConnectRequest {
+    /// How safe what this Client is promised must be, if its listener says.
+    pub need: Option<Need>,
     /// Protocol Version.
     pub version: Version,
     /// Its Client Identifier, given or generated.
@@ -208,6 +213,7 @@ impl ConnectRequest {
         };
         let properties = &connect.properties;
         Self {
+            need: policy.need,
             version: connect.version,
             client_id,
             is_assigned,

@@ -35,6 +35,11 @@ impl InboundIds {
         found.is_ok()
     }
 
+    /// Those that are set, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = PacketId> {
+        self.ids.iter().filter_map(|id| PacketId::new(*id))
+    }
+
     /// How many are set.
     pub fn len(&self) -> usize {
         self.ids.len()

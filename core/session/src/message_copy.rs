@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use martlet_packet::QoS;
-use martlet_record::{Message, Time};
+use martlet_record::{Body, Message, Stored, Time};
 use martlet_topic::SubscriptionFilter;
 
 /// A Message as one Session gets it with QoS 1 or 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageCopy {
     /// The Message; gone once PUBREC said that the Client has it.
-    pub message: Option<Arc<Message>>,
+    pub body: Option<Body>,
     /// Subscription Identifiers it carries [MQTT-3.3.4-3].
     pub subscription_ids: Option<Arc<[u32]>>,
     /// The Shared Subscription it was chosen for.
@@ -39,18 +39,39 @@ pub enum CopyState {
 }
 
 impl MessageCopy {
-    /// Bytes of its payload, as long as it has one.
+    /// The Message, if it is at hand.
+    pub fn message(&self) -> Option<&Arc<Message>> {
+        self.body.as_ref().and_then(Body::held)
+    }
+
+    /// Bytes of its payload, as long as it is at hand.
     pub fn payload_len(&self) -> usize {
-        self.message.as_ref().map_or(0, |message| message.payload_len())
+        self.message().map_or(0, |message| message.payload_len())
     }
 
-    /// Has the time of its Message run out?
+    /// Has the time of its Message run out? One that is not at hand is asked when it is.
     pub fn is_expired(&self, now: Time) -> bool {
-        self.message.as_ref().is_some_and(|message| message.is_expired(now))
+        self.message().is_some_and(|message| message.is_expired(now))
     }
 
-    /// Bytes it is counted with against limits.
+    /// Bytes it is counted with against limits, wherever its Message lies.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.message.as_ref().map_or(0, |message| message.size())
+        let body = self.body.as_ref().map_or(0, |body| size_of::<Message>() + body.len());
+        size_of::<Self>() + body
+    }
+
+    /// What must be read back before it can be sent.
+    pub(crate) fn missing(&self) -> Option<Stored> {
+        match &self.body {
+            Some(Body::Stored(stored)) => Some(*stored),
+            Some(Body::Held(_)) | None => None,
+        }
+    }
+
+    /// Lets go of the Message, if the log has it.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(stored) = self.body.as_ref().and_then(Body::stored) {
+            self.body = Some(Body::Stored(stored));
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! Messages on their way to one Client: in flight, and queued behind those.
 //!
-//! Both are deques in the order of ordinals; a Packet Identifier follows from the ordinal, so none is ever looked up
-//! in a map and none is used twice at once.
+//! All are deques in the order of ordinals; a Packet Identifier follows from the ordinal, so none is ever looked up
+//! in a map and none is used twice at once. Behind the copies whose Messages are at hand wait those whose Messages are
+//! in the log only: there is none of the former behind one of the latter.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use martlet_packet::PacketId;
-use martlet_record::Ordinal;
+use martlet_record::{Body, Message, Ordinal, Stored};
 
+use crate::spilled::Spilled;
 use crate::{CopyState, MessageCopy, Vacant};
 
 /// Packet Identifiers there are; an unfinished copy that many ordinals behind stops the sending.
@@ -16,21 +19,55 @@ const PACKET_IDS: u64 = 65_535;
 /// What may wait unsent for one Session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// Messages; beyond it the overflow policy decides.
+    /// Messages; beyond it the overflow policy decides, unless the rest waits on disk.
     pub messages: usize,
-    /// Bytes, each copy counted in full; beyond it the overflow policy decides.
+    /// Bytes, each copy counted in full; beyond it the overflow policy decides, unless the rest waits on disk.
     pub bytes: usize,
-    /// What happens to one too many. Either way it is counted and told.
+    /// Bytes of Messages held in memory for one Session that the log knows: the rest is read back when it is time.
+    pub memory_bytes: usize,
+    /// What happens to one too many. Whatever it is, it is counted and told.
     pub overflow: Overflow,
+    /// Messages that may wait on disk under [`Overflow::Spill`]; beyond it publishers are refused.
+    pub quota_messages: usize,
+    /// Bytes that may wait on disk under [`Overflow::Spill`]; beyond it publishers are refused.
+    pub quota_bytes: usize,
 }
 
 /// What a full queue does with one message too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
+    /// It waits on disk, where the log has it anyway, up to the quota. A Session the log does not know drops the new one.
+    Spill,
     /// The new one is dropped.
     DropNewest,
     /// The one that waited longest is dropped.
     DropOldest,
+    /// Its publisher is told 0x97 and nobody gets it; an MQTT 3 Client is disconnected, for it cannot be told.
+    RejectPublisher,
+    /// The Client that does not read is disconnected. What waits for a Session that goes on is kept as under
+    /// [`Overflow::Spill`].
+    Disconnect,
+}
+
+impl QueueLimits {
+    /// So much may wait; a mebibyte of it in memory where the log has the rest, which it has without limit.
+    pub const fn new(messages: usize, bytes: usize, overflow: Overflow) -> Self {
+        let memory_bytes = 1024 * 1024;
+        Self { messages, bytes, memory_bytes, overflow, quota_messages: usize::MAX, quota_bytes: usize::MAX }
+    }
+
+    /// Can a full queue refuse publishers?
+    pub fn has_gates(&self) -> bool {
+        let has_quota = self.quota_messages < usize::MAX || self.quota_bytes < usize::MAX;
+        self.overflow == Overflow::RejectPublisher || (self.overflow.spills() && has_quota)
+    }
+}
+
+impl Overflow {
+    /// Does a queue under this policy go on in the log?
+    pub fn spills(self) -> bool {
+        matches!(self, Self::Spill | Self::Disconnect)
+    }
 }
 
 /// Copies on their way to one Client.
@@ -38,8 +75,12 @@ pub enum Overflow {
 pub struct Outbound {
     /// Sent at least once, ascending ordinals.
     in_flight: VecDeque<Flight>,
-    /// Never sent, ascending ordinals.
+    /// Never sent, ascending ordinals, at hand.
     queued: VecDeque<(Ordinal, MessageCopy)>,
+    /// Behind those, in the log only.
+    spilled: VecDeque<Spilled>,
+    /// Some of them are being read back.
+    reading: bool,
     /// The ordinal of the next copy.
     next: Ordinal,
     /// Where the next one lies that must be sent again to a new Network Connection.
@@ -52,6 +93,10 @@ pub struct Outbound {
     unfinished: usize,
     /// Bytes of all copies.
     bytes: usize,
+    /// Bytes of those in `spilled`.
+    spilled_bytes: usize,
+    /// The journal knows that copies before this one were sent.
+    sent_told: Ordinal,
 }
 
 /// A copy that was sent.
@@ -63,28 +108,52 @@ struct Flight {
     copy: MessageCopy,
 }
 
+/// How far ahead of a Client the log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAhead {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes; one Message is always read, however large.
+    pub bytes: usize,
+}
+
+impl ReadAhead {
+    /// Enough for a fast Client, little for a thousand slow ones.
+    pub const DEFAULT: Self = Self { messages: 256, bytes: 256 * 1024 };
+}
+
 impl Vacant for Outbound {
     fn vacant() -> &'static Self {
         static VACANT: Outbound = Outbound {
             in_flight: VecDeque::new(),
             queued: VecDeque::new(),
+            spilled: VecDeque::new(),
+            reading: false,
             next: Ordinal(0),
             current: 0,
             owes_releases: false,
             open: 0,
             unfinished: 0,
             bytes: 0,
+            spilled_bytes: 0,
+            sent_told: Ordinal(0),
         };
         &VACANT
     }
 }
 
 impl Outbound {
-    /// Appends a copy.
-    pub fn enqueue(&mut self, copy: MessageCopy) -> Ordinal {
+    /// Appends a copy: at hand, unless some wait in the log already or `spills` sends it there.
+    pub fn enqueue(&mut self, copy: MessageCopy, spills: bool) -> Ordinal {
         let ordinal = self.skip();
         self.bytes += copy.size();
-        self.queued.push_back((ordinal, copy));
+        match Spilled::new(ordinal, &copy).filter(|_| spills || !self.spilled.is_empty()) {
+            Some(spilled) => {
+                self.spilled_bytes += copy.size();
+                self.spilled.push_back(spilled);
+            }
+            None => self.queued.push_back((ordinal, copy)),
+        }
         ordinal
     }
 
@@ -97,7 +166,17 @@ impl Outbound {
 
     /// Is there no room for one more of `size` bytes?
     pub fn is_full(&self, size: usize, limits: &QueueLimits) -> bool {
-        self.queued.len() >= limits.messages || self.bytes + size > limits.bytes
+        self.queued_len() >= limits.messages || self.bytes + size > limits.bytes
+    }
+
+    /// Would one more of `size` bytes be too much to be kept at hand?
+    pub fn is_crowded(&self, size: usize, limits: &QueueLimits) -> bool {
+        self.bytes - self.spilled_bytes + size > limits.memory_bytes
+    }
+
+    /// Has the log no room for one more of `size` bytes?
+    pub fn is_over_quota(&self, size: usize, limits: &QueueLimits) -> bool {
+        self.queued_len() >= limits.quota_messages || self.bytes + size > limits.quota_bytes
     }
 
     /// The copy that would be sent next, if it were never sent before.
@@ -107,14 +186,17 @@ impl Outbound {
 
     /// Takes out the copy that waited longest unsent.
     pub fn pop_queued(&mut self) -> Option<(Ordinal, MessageCopy)> {
-        let (ordinal, copy) = self.queued.pop_front()?;
+        let (ordinal, copy) = match self.queued.pop_front() {
+            Some(first) => first,
+            None => self.pop_spilled()?,
+        };
         self.bytes -= copy.size();
         Some((ordinal, copy))
     }
 
     /// The identifiers of that many copies are still in use that the next cannot have one.
     pub fn is_wrapped(&self) -> bool {
-        let next = self.queued.front().map_or(self.next, |(ordinal, _)| *ordinal);
+        let next = self.first_unsent().unwrap_or(self.next);
         self.in_flight.front().is_some_and(|oldest| next.0 - oldest.ordinal.0 >= PACKET_IDS)
     }
 
@@ -132,7 +214,7 @@ impl Outbound {
 
     /// Moves all queued copies up to this one into flight: they were sent before it.
     pub fn start_up_to(&mut self, ordinal: Ordinal) {
-        while self.queued.front().is_some_and(|(first, _)| *first <= ordinal) {
+        while self.first_unsent().is_some_and(|first| first <= ordinal) {
             self.start();
         }
     }
@@ -216,7 +298,7 @@ impl Outbound {
         self.unfinished -= 1;
         let ghost = MessageCopy {
             state: CopyState::Finished,
-            message: None,
+            body: None,
             subscription_ids: None,
             share: None,
             ..*copy
@@ -230,8 +312,15 @@ impl Outbound {
 
     /// Takes out a copy that was never sent.
     pub fn remove_queued(&mut self, ordinal: Ordinal) -> Option<MessageCopy> {
-        let place = self.queued.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal).ok()?;
-        let (_, copy) = self.queued.remove(place)?;
+        let copy = match self.queued.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal) {
+            Ok(place) => self.queued.remove(place)?.1,
+            Err(_) => {
+                let place = self.spilled.binary_search_by_key(&ordinal, |spilled| spilled.ordinal).ok()?;
+                let (_, copy) = self.spilled.remove(place)?.into_copy();
+                self.spilled_bytes -= copy.size();
+                copy
+            }
+        };
         self.bytes -= copy.size();
         Some(copy)
     }
@@ -240,22 +329,154 @@ impl Outbound {
     pub fn received(&mut self, ordinal: Ordinal, state: CopyState) {
         let Some(copy) = self.find_ordinal(ordinal) else { return };
         let before = copy.size();
-        copy.message = None;
+        copy.body = None;
         copy.state = state;
         let after = copy.size();
         self.bytes = self.bytes - before + after;
     }
 
+    /// All unfinished copies from this ordinal on, in order.
+    pub fn unfinished_from(&self, from: Ordinal) -> impl Iterator<Item = (Ordinal, MessageCopy)> {
+        let flown = self.in_flight.partition_point(|flight| flight.ordinal < from);
+        let queued = self.queued.partition_point(|(ordinal, _)| *ordinal < from);
+        let spilled = self.spilled.partition_point(|spilled| spilled.ordinal < from);
+        let in_flight = self.in_flight.range(flown..).map(|flight| (flight.ordinal, flight.copy.clone()));
+        let in_flight = in_flight.filter(|(_, copy)| copy.state != CopyState::Finished);
+        let queued = self.queued.range(queued..).cloned();
+        in_flight.chain(queued).chain(self.spilled.range(spilled..).cloned().map(Spilled::into_copy))
+    }
+
     /// All unfinished copies, in order, with their ordinals.
-    pub fn unfinished(&self) -> impl Iterator<Item = (Ordinal, &MessageCopy)> {
-        let in_flight = self.in_flight.iter().map(|flight| (flight.ordinal, &flight.copy));
-        let queued = self.queued.iter().map(|(ordinal, copy)| (*ordinal, copy));
-        in_flight.chain(queued).filter(|(_, copy)| copy.state != CopyState::Finished)
+    pub fn unfinished(&self) -> impl Iterator<Item = (Ordinal, MessageCopy)> {
+        self.unfinished_from(Ordinal(0))
+    }
+
+    /// Puts back a copy that a checkpoint kept, where its ordinal belongs.
+    pub fn restore(&mut self, ordinal: Ordinal, copy: MessageCopy) {
+        self.bytes += copy.size();
+        if copy.state != CopyState::Queued {
+            let place = self.in_flight.partition_point(|flight| flight.ordinal < ordinal);
+            self.in_flight.insert(place, Flight { ordinal, seen: false, copy });
+            self.unfinished += 1;
+        } else if let Some(spilled) = Spilled::new(ordinal, &copy) {
+            self.spilled_bytes += copy.size();
+            let place = self.spilled.partition_point(|spilled| spilled.ordinal < ordinal);
+            self.spilled.insert(place, spilled);
+        } else {
+            let place = self.queued.partition_point(|(queued, _)| *queued < ordinal);
+            self.queued.insert(place, (ordinal, copy));
+        }
+    }
+
+    /// The next copy takes this ordinal, as a checkpoint says.
+    pub fn restore_next(&mut self, next: Ordinal) {
+        self.next = next;
+    }
+
+    /// Lets go of all Messages that the log has: nobody reads them for now.
+    pub fn spill(&mut self) {
+        self.reading = false;
+        for flight in &mut self.in_flight {
+            flight.copy.let_go();
+        }
+        let all_have_places =
+            self.queued.iter().all(|(ordinal, copy)| Spilled::new(*ordinal, copy).is_some());
+        if !all_have_places {
+            return;
+        }
+        while let Some((ordinal, copy)) = self.queued.pop_back() {
+            if let Some(spilled) = Spilled::new(ordinal, &copy) {
+                self.spilled_bytes += copy.size();
+                self.spilled.push_front(spilled);
+            }
+        }
+        self.queued.shrink_to_fit();
+    }
+
+    /// What should be read back now, in order: first what was sent before and must be sent again, within `window` copies,
+    /// then what comes next. Nothing while an earlier answer is awaited.
+    pub fn wanted(&mut self, window: usize, ahead: ReadAhead) -> Vec<(Ordinal, Stored)> {
+        if self.reading {
+            return Vec::new();
+        }
+        let unseen = self.in_flight.iter().skip(self.current).filter(|flight| !flight.seen).take(window);
+        let mut wanted: Vec<_> =
+            unseen.filter_map(|flight| Some((flight.ordinal, flight.copy.missing()?))).collect();
+        if wanted.is_empty() && self.queued.len() <= ahead.messages / 2 {
+            let mut bytes = 0;
+            let next = self.spilled.iter().take(ahead.messages).take_while(|spilled| {
+                let is_first = bytes == 0;
+                bytes += spilled.stored().len as usize;
+                is_first || bytes <= ahead.bytes
+            });
+            wanted.extend(next.map(|spilled| (spilled.ordinal, spilled.stored())));
+        }
+        self.reading = !wanted.is_empty();
+        wanted
+    }
+
+    /// The answer to [`Outbound::wanted`] is here.
+    pub fn end_reading(&mut self) {
+        self.reading = false;
+    }
+
+    /// A Message was read back. One that is no longer next was finished, or let go of, meanwhile.
+    pub fn put_back(&mut self, ordinal: Ordinal, message: Arc<Message>) {
+        if let Some(copy) = self.find_ordinal(ordinal) {
+            if copy.missing().is_some() {
+                copy.body = Some(Body::Held(message));
+            }
+        } else if self.spilled.front().is_some_and(|first| first.ordinal == ordinal)
+            && let Some((_, copy)) = self.pop_spilled()
+        {
+            self.queued.push_back((ordinal, MessageCopy { body: Some(Body::Held(message)), ..copy }));
+        }
+    }
+
+    /// Takes out a copy whose Message the disk has no more, sent before or not.
+    pub fn remove_unreadable(&mut self, ordinal: Ordinal) -> Option<MessageCopy> {
+        match self.find_ordinal(ordinal).is_some() {
+            true => self.finish(ordinal),
+            false => self.remove_queued(ordinal),
+        }
+    }
+
+    /// The last copy that was sent, if the journal does not know it yet; it does from here.
+    pub fn tell_sent(&mut self) -> Option<Ordinal> {
+        let last = self.in_flight.back()?.ordinal;
+        let is_news = last >= self.sent_told;
+        self.sent_told = Ordinal(last.0 + 1);
+        is_news.then_some(last)
+    }
+
+    /// The first copy that was never sent.
+    fn first_unsent(&self) -> Option<Ordinal> {
+        let queued = self.queued.front().map(|(ordinal, _)| *ordinal);
+        queued.or_else(|| self.spilled.front().map(|spilled| spilled.ordinal))
+    }
+
+    fn pop_spilled(&mut self) -> Option<(Ordinal, MessageCopy)> {
+        let (ordinal, copy) = self.spilled.pop_front()?.into_copy();
+        self.spilled_bytes -= copy.size();
+        if self.spilled.is_empty() {
+            self.spilled = VecDeque::new();
+        }
+        Some((ordinal, copy))
     }
 
     /// Copies that wait unsent.
     pub fn queued_len(&self) -> usize {
+        self.queued.len() + self.spilled.len()
+    }
+
+    /// Copies that wait unsent and whose Messages are at hand.
+    pub fn at_hand_len(&self) -> usize {
         self.queued.len()
+    }
+
+    /// Are there copies whose Messages wait in the log only?
+    pub fn has_spilled(&self) -> bool {
+        !self.spilled.is_empty()
     }
 
     /// Copies sent and unfinished, on this or an earlier Network Connection.
@@ -302,7 +523,7 @@ mod tests {
 
     fn copy() -> MessageCopy {
         MessageCopy {
-            message: None,
+            body: None,
             subscription_ids: None,
             share: None,
             qos: QoS::AtLeastOnce,
@@ -324,7 +545,7 @@ mod tests {
         let mut outbound = Outbound::default();
         let mut sent = 0_u32;
         for _ in 0..70_000 {
-            outbound.enqueue(copy());
+            outbound.enqueue(copy(), false);
             if !outbound.is_wrapped() {
                 let id = packet_id(outbound.start().expect("it was queued").0);
                 sent += 1;
@@ -344,13 +565,13 @@ mod tests {
     #[test]
     fn a_dropped_copy_leaves_no_trace_behind_those_in_flight() {
         let mut outbound = Outbound::default();
-        outbound.enqueue(copy());
+        outbound.enqueue(copy(), false);
         outbound.start();
         for _ in 0..100 {
-            outbound.enqueue(copy());
+            outbound.enqueue(copy(), false);
             outbound.pop_queued();
         }
-        outbound.enqueue(copy());
+        outbound.enqueue(copy(), false);
         let id = packet_id(outbound.start().expect("queued").0);
         assert_eq!(id.get(), 102);
         assert_eq!(outbound.find(id).map(|(ordinal, _)| ordinal), Some(Ordinal(101)));
@@ -360,7 +581,7 @@ mod tests {
     #[test]
     fn an_identifier_unseen_by_this_network_connection_is_unknown() {
         let mut outbound = Outbound::default();
-        outbound.enqueue(copy());
+        outbound.enqueue(copy(), false);
         let id = packet_id(outbound.start().expect("queued").0);
         outbound.restart();
         assert!(outbound.find(id).is_none());

@@ -7,10 +7,10 @@ use martlet_packet::{
     Ack, MAXIMUM_REMAINING_LENGTH, Packet, PacketId, Properties, Publish, PublishQoS, QoS, ReasonCode,
     Version,
 };
-use martlet_record::{MessageRef, Ordinal, Settled, Time};
+use martlet_record::{MessageRef, Ordinal, Settled, Stored, Time};
 
 use crate::outbound::packet_id;
-use crate::{Connection, CopyState, MessageCopy, Outgoing, Session};
+use crate::{Connection, CopyState, MessageCopy, Outgoing, ReadAhead, Session};
 
 /// Payloads above this are held by reference, smaller ones are copied.
 const SHARED_PAYLOAD_BYTES: usize = 2048;
@@ -32,6 +32,8 @@ pub struct SendLimits {
     pub ahead_bytes: usize,
     /// Bytes that may wait for the socket before QoS 0 Messages are dropped.
     pub qos0_bytes: usize,
+    /// How far ahead of a Client the log is read.
+    pub read_ahead: ReadAhead,
 }
 
 /// A Message as one Client gets it now.
@@ -117,8 +119,18 @@ impl Session {
         let Some(outbound) = self.outbound.written() else { return false };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
         let unseen = outbound.next_unseen().is_some();
-        let queued = outbound.queued_len() > 0 && !outbound.is_wrapped();
+        let queued = outbound.at_hand_len() > 0 && !outbound.is_wrapped();
         (unseen || queued) && outbound.open() < window
+    }
+
+    /// What must be read back from the log so that the Client is never kept waiting for long.
+    pub fn wanted(&mut self, limits: &SendLimits) -> Vec<(Ordinal, Stored)> {
+        let Some(connection) = self.connection.as_deref().filter(|connection| connection.open) else {
+            return Vec::new();
+        };
+        let window = usize::from(connection.receive_maximum.min(limits.in_flight));
+        let Some(outbound) = self.outbound.written() else { return Vec::new() };
+        outbound.wanted(window, limits.read_ahead)
     }
 
     fn send_unseen(
@@ -134,7 +146,8 @@ impl Session {
         loop {
             let open = self.outbound.open();
             let Some((ordinal, copy)) = self.outbound.next_unseen() else { return };
-            if outgoing.len() >= limits.ahead_bytes || (copy.state == CopyState::Sent && open >= window) {
+            let must_wait = copy.state == CopyState::Sent && (open >= window || copy.missing().is_some());
+            if outgoing.len() >= limits.ahead_bytes || must_wait {
                 // A PUBREL needs no room, so those behind do not wait for it [MQTT-3.3.4-10].
                 let version = connection.version;
                 self.outbound.release_unseen(|id| send_pubrel(version, id, outgoing));
@@ -214,7 +227,7 @@ fn send_with_id(
     outgoing: &mut Outgoing,
     now: Time,
 ) -> Sent {
-    let Some(message) = &copy.message else { return Sent::Sent };
+    let Some(message) = copy.message() else { return Sent::Sent };
     let payload = message.payload();
     let delivery = Delivery {
         message: message.view(),

@@ -70,7 +70,12 @@ impl Session {
     /// Its Network Connection is gone: what was in flight is sent again over the next.
     pub fn detach(&mut self, now: Time) {
         self.connection = None;
-        self.restart();
+        if let Some(outbound) = self.outbound.written() {
+            outbound.restart();
+            if self.recorded {
+                outbound.spill();
+            }
+        }
         self.disconnected = Some(now);
     }
 

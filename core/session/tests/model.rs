@@ -6,17 +6,22 @@
 use std::sync::Arc;
 
 use martlet_packet::{Ack, Packet, PacketId, QoS, ReasonCode, Version, decode, frame};
-use martlet_record::{MessageRef, SessionNumber, Time};
+use martlet_record::{Body, MessageRef, SessionNumber, Time};
 use martlet_session::{
-    ConnectRequest, Connection, ConnectionId, CopyState, MessageCopy, Outgoing, Received, SendLimits, Session,
+    ConnectRequest, Connection, ConnectionId, CopyState, MessageCopy, Outgoing, ReadAhead, Received,
+    SendLimits, Session,
 };
 use proptest::prelude::*;
 
 /// Identifiers there are.
 const IDS: u64 = 65_535;
 
-const LIMITS: SendLimits =
-    SendLimits { in_flight: u16::MAX, ahead_bytes: usize::MAX, qos0_bytes: usize::MAX };
+const LIMITS: SendLimits = SendLimits {
+    in_flight: u16::MAX,
+    ahead_bytes: usize::MAX,
+    qos0_bytes: usize::MAX,
+    read_ahead: ReadAhead::DEFAULT,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -185,7 +190,7 @@ impl Play {
     fn take(&mut self, step: &Step) -> bool {
         let is_right = match *step {
             Step::Enqueue { qos } => {
-                self.session.outbound.enqueue(copy(qos));
+                self.session.outbound.enqueue(copy(qos), false);
                 true
             }
             Step::Drop { count } => {
@@ -229,6 +234,7 @@ impl Play {
 
 fn request(receive_maximum: u16) -> ConnectRequest {
     ConnectRequest {
+        need: None,
         version: Version::V3_1_1,
         client_id: "client".into(),
         is_assigned: false,
@@ -250,7 +256,7 @@ fn request(receive_maximum: u16) -> ConnectRequest {
 fn copy(qos: QoS) -> MessageCopy {
     let message = MessageRef { qos, ..MessageRef::new("t", &[]) };
     MessageCopy {
-        message: Some(Arc::new(message.to_message())),
+        body: Some(Body::Held(Arc::new(message.to_message()))),
         subscription_ids: None,
         share: None,
         qos,

@@ -118,6 +118,7 @@ mod tests {
 
     fn policy() -> HandshakePolicy {
         HandshakePolicy {
+            need: None,
             client_id_prefix: "auto-",
             client_id_bytes_max: 65_535,
             maximum_qos: QoS::ExactlyOnce,

@@ -26,7 +26,8 @@ impl Clock {
         if self.wall_read.is_none_or(|read| time >= read.after_millis(WALL_MILLIS)) {
             self.wall_read = Some(time);
             let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-            self.wall = WallTime(since_1970.map_or(0, |since| since.as_secs()));
+            self.wall =
+                WallTime(since_1970.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)));
         }
         Now { time, wall: self.wall }
     }

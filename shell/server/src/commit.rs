@@ -48,7 +48,8 @@ impl Runner {
         }
         let mut journaling = std::mem::take(&mut self.out.journaling);
         let shards = &mut self.shards;
-        let batches = journaling.drain(..).filter_map(|shard| shards.step(shard)?.take_batch());
+        let now = self.now;
+        let batches = journaling.drain(..).filter_map(|shard| shards.step(shard)?.take_batch(now));
         self.shared.journal.submit(batches);
         self.out.journaling = journaling;
     }

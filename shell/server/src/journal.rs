@@ -53,14 +53,19 @@ impl NodeJournal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_record::{BatchNumber, ShardId};
+    use martlet_record::{BatchNumber, Need, Now, ShardId};
 
     #[test]
     fn batches_come_back_once_in_the_order_they_were_submitted() {
         let journal = NodeJournal::default();
         assert!(journal.is_idle());
-        let batch =
-            |number| Batch { shard: ShardId::new(1), number: BatchNumber(number), records: Vec::new() };
+        let batch = |number| Batch {
+            shard: ShardId::new(1),
+            number: BatchNumber(number),
+            records: Vec::new(),
+            need: Need::Synced,
+            at: Now::default(),
+        };
         journal.submit([batch(1), batch(2)].into_iter());
         journal.submit([batch(3)].into_iter());
         assert!(!journal.is_idle());

@@ -50,6 +50,14 @@ impl Runner {
                 Notice::WillRefused { client_id, text } => {
                     tracing::warn!("The Will of client {client_id} was not published: {text}.");
                 }
+                Notice::Damaged { client_id, stored } => {
+                    let place = stored.place;
+                    tracing::error!(
+                        "A message for client {client_id} is lost: segment {} of the store is damaged at byte {}. Run `martlet store check`.",
+                        place.segment(),
+                        place.offset(),
+                    );
+                }
                 Notice::FirstDrop { client_id, text } => {
                     tracing::warn!("Client {client_id} lost a message: {text}.");
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use martlet_broker::{Chunk, Closing, Counters, Dialect, Node, Notice, Outbox, Settings, Shard, shards_of};
 use martlet_packet::{Error, Packet, ReasonCode, Version, decode, frame};
-use martlet_record::{Batch, Journal, MemoryJournal, Now, ShardId};
+use martlet_record::{Completion, Journal, MemoryJournal, Now, ShardId};
 use martlet_session::{ConnectionId, Handshake, Progress, Violation};
 
 use crate::packets::{Connecting, raw};
@@ -253,7 +253,7 @@ impl World {
     }
 
     /// The batches committed so far, if the journal remembers.
-    pub fn history(&self) -> &[Arc<Batch>] {
+    pub fn history(&self) -> &[Completion] {
         self.journal.history()
     }
 
@@ -347,7 +347,7 @@ impl World {
             journaling.reverse();
         }
         for shard in journaling {
-            if let Some(batch) = self.shards[shard.index()].take_batch() {
+            if let Some(batch) = self.shards[shard.index()].take_batch(self.now) {
                 self.journal.submit(batch);
             }
         }

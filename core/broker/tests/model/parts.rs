@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use martlet_packet::{Packet, PacketId, Properties, Publish, PublishQoS, QoS, Version};
+use martlet_record::MessageRef;
 use martlet_session::MessageCopy;
 use martlet_simulator::raw;
 
@@ -138,7 +139,9 @@ impl Copy {
 
     /// What is held for it counts: the Message, until the Client has it, and what knows of it.
     pub(crate) fn size(&self) -> usize {
-        let message = size_of::<martlet_record::Message>() + TOPIC.len() + self.published.payload.len();
+        let expires = self.expires().map(martlet_record::Time::from_millis);
+        let message = MessageRef { expires, ..MessageRef::new(TOPIC, &self.published.payload) }.to_message();
+        let message = size_of::<martlet_record::Message>() + message.encoded_len();
         let is_held = matches!(self.state, State::Queued | State::Sent);
         size_of::<MessageCopy>() + if is_held { message } else { 0 }
     }

@@ -1,7 +1,7 @@
 //! Steps of any kind, in any order, with limits small enough to be met.
 
 use martlet_packet::{QoS, Version};
-use martlet_session::{Overflow, QueueLimits, SendLimits};
+use martlet_session::{Overflow, QueueLimits, ReadAhead, SendLimits};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -45,9 +45,15 @@ pub(crate) struct Given {
 pub(crate) fn given() -> impl Strategy<Value = Given> {
     let overflow = select(vec![Overflow::DropNewest, Overflow::DropOldest]);
     let queue = (1..5_usize, select(vec![usize::MAX, 600, 4_000]), overflow)
-        .prop_map(|(messages, bytes, overflow)| QueueLimits { messages, bytes, overflow });
-    let send = (1..5_u16, select(vec![1 << 20, 30, 200]), select(vec![1 << 20, 60]))
-        .prop_map(|(in_flight, ahead_bytes, qos0_bytes)| SendLimits { in_flight, ahead_bytes, qos0_bytes });
+        .prop_map(|(messages, bytes, overflow)| QueueLimits::new(messages, bytes, overflow));
+    let send = (1..5_u16, select(vec![1 << 20, 30, 200]), select(vec![1 << 20, 60])).prop_map(
+        |(in_flight, ahead_bytes, qos0_bytes)| SendLimits {
+            in_flight,
+            ahead_bytes,
+            qos0_bytes,
+            read_ahead: ReadAhead::DEFAULT,
+        },
+    );
     let granted =
         prop_oneof![6 => Just(QoS::ExactlyOnce), 1 => Just(QoS::AtLeastOnce), 1 => Just(QoS::AtMostOnce)];
     (queue, send, granted, any::<bool>(), 1..4_u64, terms()).prop_map(

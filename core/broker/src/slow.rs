@@ -1,0 +1,60 @@
+//! What becomes of Sessions whose Clients do not read.
+
+use martlet_packet::ReasonCode;
+use martlet_record::Now;
+use martlet_session::{Overflow, QueueLimits, Session, Violation};
+
+use crate::Shard;
+use crate::outbox::{Notice, Outbox};
+
+impl Shard {
+    /// Closes or opens the gate of a Session to publishers, where its policy has one.
+    pub(crate) fn watch_gate(&mut self, slot: u32) {
+        let limits = &self.node.settings.queue;
+        if !limits.has_gates() {
+            return;
+        }
+        if let Some(resident) = self.sessions.get(slot) {
+            let session = &resident.session;
+            self.node.gates.set(session.number, is_at_its_limit(session, limits));
+        }
+    }
+
+    /// The policy parts with a Client that reads too slowly.
+    pub(crate) fn part_with_slow(&mut self, slot: u32, now: Now, out: &mut Outbox) {
+        self.tell_drop(slot, out);
+        let Some(resident) = self.sessions.get(slot) else { return };
+        let Some(connection) = resident.session.connection.as_ref().map(|connection| connection.id) else {
+            return;
+        };
+        let text = "its queue is full and the policy is to disconnect: read faster, or raise the limit";
+        self.refuse(slot, connection, Violation::new(ReasonCode::QuotaExceeded, text), now, out);
+    }
+
+    /// Tells the log, once for each Session, that its queue dropped a Message.
+    pub(crate) fn tell_drop(&mut self, slot: u32, out: &mut Outbox) {
+        let limits = self.node.settings.queue;
+        let Some(resident) = self.sessions.get_mut(slot).filter(|resident| !resident.drop_told) else {
+            return;
+        };
+        resident.drop_told = true;
+        let text = format!(
+            "its queue is full at {} messages of at most {} ({} bytes of at most {}), policy {:?}: read faster, or raise the limit",
+            resident.session.outbound.queued_len(),
+            limits.messages,
+            resident.session.outbound.bytes(),
+            limits.bytes,
+            limits.overflow
+        );
+        out.notices.push(Notice::FirstDrop { client_id: resident.session.client_id.clone(), text });
+    }
+}
+
+/// One copy more would be one too many.
+fn is_at_its_limit(session: &Session, limits: &QueueLimits) -> bool {
+    match limits.overflow {
+        Overflow::RejectPublisher => session.outbound.is_full(0, limits),
+        Overflow::Spill | Overflow::Disconnect => session.outbound.is_over_quota(0, limits),
+        Overflow::DropNewest | Overflow::DropOldest => false,
+    }
+}
