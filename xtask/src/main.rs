@@ -41,6 +41,7 @@ enum Word {
     Fuzz(fuzz::Arguments),
     Interop(programs::InteropArguments),
     Trials(programs::TrialsArguments),
+    Durability(programs::DurabilityArguments),
     Suites(suites::Arguments),
     Bench(bench::Arguments),
 }
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Word::Fuzz(arguments) => fuzz::run(&arguments),
         Word::Interop(arguments) => programs::interop(&arguments),
         Word::Trials(arguments) => programs::trials(&arguments),
+        Word::Durability(arguments) => programs::durability(&arguments),
         Word::Suites(arguments) => suites::run(&arguments),
         Word::Bench(arguments) => bench::run(&arguments),
     };
