@@ -24,4 +24,4 @@ pub use packets::{
     publish_qos, pubrec, pubrec_of, pubrel, raw, retain, subscribe, subscribe_with, two_homes, unsubscribe,
 };
 pub use telling::{tell, tell_in_full};
-pub use world::{Client, World};
+pub use world::{Client, ReadableJournal, World};

@@ -1,11 +1,14 @@
 //! The node and its Clients.
 
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use martlet_broker::{Chunk, Closing, Counters, Dialect, Node, Notice, Outbox, Settings, Shard, shards_of};
+use martlet_broker::{
+    Chunk, Closing, Counters, Dialect, Fetch, Node, Notice, Outbox, Reader, Settings, Shard, shards_of,
+};
 use martlet_packet::{Error, Packet, ReasonCode, Version, decode, frame};
-use martlet_record::{Completion, Journal, MemoryJournal, Now, ShardId};
+use martlet_record::{Completion, Damaged, Journal, MemoryJournal, Message, Now, Room, ShardId, Stored};
 use martlet_session::{ConnectionId, Handshake, Progress, Violation};
 
 use crate::packets::{Connecting, raw};
@@ -16,25 +19,42 @@ use crate::telling::{tell, tell_in_full};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client(usize);
 
+/// A journal whose Messages can be read back at once.
+pub trait ReadableJournal: Journal {
+    /// The Message in a place; `None` when what is there is no longer what was written.
+    fn read(&mut self, stored: Stored, now: Now) -> Option<Arc<Message>>;
+}
+
+impl ReadableJournal for MemoryJournal {
+    fn read(&mut self, stored: Stored, _: Now) -> Option<Arc<Message>> {
+        MemoryJournal::read(self, stored)
+    }
+}
+
 /// A node with all its shards, stepped by hand.
 #[derive(Debug)]
-pub struct World {
+pub struct World<J = MemoryJournal> {
     /// The node.
     pub node: Arc<Node>,
     shards: Vec<Shard>,
     out: Outbox,
-    journal: MemoryJournal,
+    journal: J,
     now: Now,
     peers: Vec<Peer>,
     notices: Vec<Notice>,
     /// Connections to write although nothing new was decided for them.
     unflushed: Vec<u32>,
+    /// Packets that could not be taken yet, and whatever came behind them.
+    held: Vec<(Client, VecDeque<Vec<u8>>)>,
     submits_backwards: bool,
     settled: usize,
 }
 
 /// After so many times the books are checked at the end only: it takes a look at every copy.
 const CHECKS: usize = 1000;
+
+/// Records and copies a shard writes down in one turn of a checkpoint: few, so that many turns see it unfinished.
+const SLICE: usize = 3;
 
 impl World {
     /// A world with the native dialect's defaults.
@@ -47,26 +67,37 @@ impl World {
         Self::with_journal(settings, MemoryJournal::new())
     }
 
-    /// A world with these settings and this journal.
-    pub fn with_journal(settings: Settings, journal: MemoryJournal) -> Self {
-        let node = Arc::new(Node::new(settings, 42));
-        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
-        let mut world = Self::restarted(node, shards);
-        world.journal = journal;
-        world
-    }
-
     /// A world that begins with what a node was before.
     pub fn restarted(node: Arc<Node>, shards: Vec<Shard>) -> Self {
+        Self::restarted_with_journal(node, shards, MemoryJournal::new())
+    }
+
+    /// The batches committed so far, if the journal remembers.
+    pub fn history(&self) -> &[Completion] {
+        self.journal.history()
+    }
+}
+
+impl<J: ReadableJournal> World<J> {
+    /// A world with these settings and this journal.
+    pub fn with_journal(settings: Settings, journal: J) -> Self {
+        let node = Arc::new(Node::new(settings, 42));
+        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
+        Self::restarted_with_journal(node, shards, journal)
+    }
+
+    /// A world that begins with what a node was before, and goes on with its journal.
+    pub fn restarted_with_journal(node: Arc<Node>, shards: Vec<Shard>, journal: J) -> Self {
         Self {
             shards,
             node,
             out: Outbox::default(),
-            journal: MemoryJournal::new(),
+            journal,
             now: Now::at_millis(1_000),
             peers: Vec::new(),
             notices: Vec::new(),
             unflushed: Vec::new(),
+            held: Vec::new(),
             submits_backwards: false,
             settled: 0,
         }
@@ -112,6 +143,9 @@ impl World {
 
     /// A Client sends bytes: one whole packet, right or wrong.
     pub fn post_bytes(&mut self, client: Client, bytes: Vec<u8>) {
+        if let Some((_, packets)) = self.held.iter_mut().find(|(held, _)| *held == client) {
+            return packets.push_back(bytes);
+        }
         let peer = &mut self.peers[client.0];
         match &mut peer.phase {
             Phase::Opening(handshake) => {
@@ -192,7 +226,7 @@ impl World {
     /// When the books do not add up then.
     pub fn settle(&mut self) {
         self.turn();
-        while !self.journal.is_idle() {
+        while !self.journal.is_idle() || !self.out.fetches.is_empty() {
             self.turn();
         }
         self.settled += 1;
@@ -209,6 +243,8 @@ impl World {
     /// One turn of a runner.
     pub fn turn(&mut self) {
         self.complete();
+        self.read_back();
+        self.write_down();
         self.hand_over();
         self.flush();
         self.hand_over();
@@ -240,21 +276,23 @@ impl World {
         self.peers.iter_mut().for_each(|peer| peer.heard.clear());
     }
 
-    /// All shards' counters, summed.
-    pub fn counters(&self) -> Counters {
-        let mut all = Counters::default();
-        self.shards.iter().for_each(|shard| all += shard.counters());
-        all
-    }
-
     /// What the log was told.
     pub fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// The batches committed so far, if the journal remembers.
-    pub fn history(&self) -> &[Completion] {
-        self.journal.history()
+    /// The journal.
+    pub fn journal(&mut self) -> &mut J {
+        &mut self.journal
+    }
+
+    /// The journal takes more, or less, from here: what was held back for it is given again.
+    pub fn set_room(&mut self, room: Room) {
+        self.node.set_room(room);
+        for (client, packets) in std::mem::take(&mut self.held) {
+            packets.into_iter().for_each(|bytes| self.post_bytes(client, bytes));
+        }
+        self.settle();
     }
 
     /// The shards, for a look inside.
@@ -265,11 +303,6 @@ impl World {
     /// This moment.
     pub fn now(&self) -> Now {
         self.now
-    }
-
-    fn check_books(&self) {
-        let ledger = self.counters().ledger;
-        assert!(ledger.is_balanced(), "the books do not add up: {ledger:?}");
     }
 
     fn shake_hands(&mut self, client: Client, mut handshake: Handshake, bytes: &[u8]) {
@@ -313,6 +346,9 @@ impl World {
             }
             Err(error) => shard.refuse(slot, id, error.into(), self.now, &mut self.out),
         }
+        if self.out.holding.take().is_some() {
+            self.held.push((client, VecDeque::from([bytes.to_vec()])));
+        }
     }
 
     fn hand_over(&mut self) {
@@ -327,6 +363,33 @@ impl World {
             for shard in shards_of(&completion.batch) {
                 self.shards[shard.index()].completed(&completion, self.now, &mut self.out);
             }
+        }
+    }
+
+    /// What was asked for in an earlier turn is read.
+    fn read_back(&mut self) {
+        for Fetch { reader, wanted } in std::mem::take(&mut self.out.fetches) {
+            let (journal, now) = (&mut self.journal, self.now);
+            let mut read = wanted.iter().map(|stored| journal.read(*stored, now));
+            match reader {
+                Reader::Session { home, slot, session, ordinals } => {
+                    let read = ordinals.into_iter().zip(read.map(|message| message.ok_or(Damaged))).collect();
+                    self.shards[home.index()].fetched(slot, session, read, self.now, &mut self.out);
+                }
+                Reader::Receivers(to) => {
+                    read.by_ref().flatten().for_each(|message| {
+                        self.out.deliveries.push_shared(message, Arc::clone(&to));
+                    });
+                }
+            }
+        }
+    }
+
+    /// A slice for the checkpoint under way.
+    fn write_down(&mut self) {
+        let Some(checkpoint) = self.journal.checkpoint() else { return };
+        for shard in &mut self.shards {
+            shard.write_down(checkpoint, SLICE, &mut self.out);
         }
     }
 
@@ -415,8 +478,22 @@ impl World {
     }
 }
 
+impl<J> World<J> {
+    /// All shards' counters, summed.
+    pub fn counters(&self) -> Counters {
+        let mut all = Counters::default();
+        self.shards.iter().for_each(|shard| all += shard.counters());
+        all
+    }
+
+    fn check_books(&self) {
+        let ledger = self.counters().ledger;
+        assert!(ledger.is_balanced(), "the books do not add up: {ledger:?}");
+    }
+}
+
 /// No test ends before its books were checked.
-impl Drop for World {
+impl<J> Drop for World<J> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.check_books();
