@@ -4,6 +4,7 @@
 
 mod contract;
 mod kill;
+mod speed;
 mod strace;
 
 use anyhow::Result;
@@ -18,6 +19,7 @@ pub(crate) enum Experiment {
     Contract(contract::Arguments),
     Kill(kill::Arguments),
     Strace(strace::Arguments),
+    Speed(speed::Arguments),
 }
 
 impl Experiment {
@@ -27,6 +29,7 @@ impl Experiment {
             Self::Contract(arguments) => contract::run(arguments, setup, report),
             Self::Kill(arguments) => kill::run(arguments, setup, report),
             Self::Strace(arguments) => strace::run(arguments, setup, report),
+            Self::Speed(arguments) => speed::run(arguments, setup, report),
         }
     }
 
@@ -36,6 +39,7 @@ impl Experiment {
             Self::Contract(_) => "contract",
             Self::Kill(_) => "kill",
             Self::Strace(_) => "strace",
+            Self::Speed(_) => "speed",
         }
     }
 }

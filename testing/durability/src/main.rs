@@ -3,6 +3,7 @@
 //!
 //! The rule: a broker is a program, a port, a process and a folder. Nothing here shares code with it.
 
+mod disk;
 mod experiment;
 mod load;
 mod progress;

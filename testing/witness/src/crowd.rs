@@ -192,12 +192,15 @@ impl Crowd {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             other => other.context("waiting for connections")?,
         }
-        let ready: Vec<_> = self.events.iter().map(|event| (event.token().0, event.is_writable())).collect();
-        for (number, is_writable) in ready {
+        let ready = |event: &mio::event::Event| {
+            (event.token().0, event.is_writable(), event.is_read_closed() || event.is_error())
+        };
+        let ready: Vec<_> = self.events.iter().map(ready).collect();
+        for (number, is_writable, is_ending) in ready {
             if is_writable {
                 self.write(number);
             }
-            self.read(number);
+            if is_ending { self.read(number) } else { self.read_what_came(number) }
         }
         Ok(std::mem::take(&mut self.happened))
     }
@@ -234,21 +237,35 @@ impl Crowd {
         }
     }
 
+    /// Reads until the kernel has no more.
     fn read(&mut self, number: usize) {
-        while let Some(peer) = self.peers.get_mut(number).and_then(Option::as_mut) {
-            if !peer.is_connected || !peer.is_reading {
-                return;
-            }
+        while self.read_once(number).is_some() {}
+    }
+
+    /// The same with one question less: fewer bytes than there was room for are all there are, unless it ends as well.
+    fn read_what_came(&mut self, number: usize) {
+        while self.read_once(number) == Some(self.buffer.len()) {}
+    }
+
+    /// Reads once; `None` when there was nothing to read or nobody to read it.
+    fn read_once(&mut self, number: usize) -> Option<usize> {
+        let peer = self.peers.get_mut(number).and_then(Option::as_mut)?;
+        if !peer.is_connected || !peer.is_reading {
+            return None;
+        }
+        loop {
             match peer.stream.read(&mut self.buffer) {
                 Ok(0) => self.end(number, End::Fin),
                 Ok(count) => {
                     peer.inbox.push(&self.buffer[..count]);
                     self.take_packets(number);
+                    return Some(count);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => self.end(number, End::Broken(error.kind())),
             }
+            return None;
         }
     }
 
