@@ -14,11 +14,13 @@
 //! assert_eq!(world.hears(alice), ["CONNACK 00", "SUBACK 1 [00]", "PUBLISH news/today q0 'rain'"]);
 //! ```
 
+mod log;
 mod packets;
 mod peer;
 mod telling;
 mod world;
 
+pub use log::MemoryLog;
 pub use packets::{
     Connecting, auth, block, connect, disconnect, options, ping, puback, puback_of, pubcomp, publish,
     publish_qos, pubrec, pubrec_of, pubrel, raw, retain, subscribe, subscribe_with, two_homes, unsubscribe,

@@ -4,7 +4,7 @@ use martlet_packet::{
     Ack, Auth, Connect, Disconnect, Packet, PacketId, Properties, PropertiesBuf, Property, Publish,
     PublishQoS, QoS, ReasonCode, Subscribe, SubscriptionOptions, Unsubscribe, Version, Will,
 };
-use martlet_record::ShardId;
+use martlet_record::{Need, ShardId};
 
 /// A CONNECT in the making: MQTT 5, Clean Start, Keep Alive 60, until told otherwise.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Connecting {
     pub clean_start: bool,
     /// Keep Alive in seconds.
     pub keep_alive: u16,
+    pub(crate) need: Option<Need>,
     is_bridge: bool,
     properties: Vec<u8>,
     will: Option<Willing>,
@@ -41,6 +42,7 @@ pub fn connect(client_id: &str) -> Connecting {
         client_id: client_id.into(),
         clean_start: true,
         keep_alive: 60,
+        need: None,
         is_bridge: false,
         properties: Vec::new(),
         will: None,
@@ -72,6 +74,13 @@ impl Connecting {
     #[must_use]
     pub fn keep_alive(mut self, seconds: u16) -> Self {
         self.keep_alive = seconds;
+        self
+    }
+
+    /// Over a listener that says how safe what it is promised must be.
+    #[must_use]
+    pub fn needing(mut self, need: Need) -> Self {
+        self.need = Some(need);
         self
     }
 

@@ -1,13 +1,15 @@
 //! One Network Connection as its Client sees it.
 
 use martlet_packet::{Packet, Version, decode, frame};
-use martlet_record::ShardId;
+use martlet_record::{Need, ShardId};
 use martlet_session::Handshake;
 
 /// The Client's side of a Network Connection, and how far the node's side of it got.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) version: Version,
+    /// What its listener says about the safety of what it is promised.
+    pub(crate) need: Option<Need>,
     pub(crate) phase: Phase,
     /// It reads nothing.
     pub(crate) is_deaf: bool,
@@ -36,8 +38,9 @@ pub(crate) struct Place {
 }
 
 impl Peer {
-    pub(crate) fn new(version: Version) -> Self {
-        Self { version, phase: Phase::Opening(Handshake::default()), is_deaf: false, heard: Vec::new() }
+    pub(crate) fn new(version: Version, need: Option<Need>) -> Self {
+        let phase = Phase::Opening(Handshake::default());
+        Self { version, need, phase, is_deaf: false, heard: Vec::new() }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

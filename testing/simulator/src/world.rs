@@ -8,7 +8,9 @@ use martlet_broker::{
     Chunk, Closing, Counters, Dialect, Fetch, Node, Notice, Outbox, Reader, Settings, Shard, shards_of,
 };
 use martlet_packet::{Error, Packet, ReasonCode, Version, decode, frame};
-use martlet_record::{Completion, Damaged, Journal, MemoryJournal, Message, Now, Room, ShardId, Stored};
+use martlet_record::{
+    Completion, Damaged, Journal, MemoryJournal, Message, Now, Room, ShardId, Stored, WallTime,
+};
 use martlet_session::{ConnectionId, Handshake, Progress, Violation};
 
 use crate::packets::{Connecting, raw};
@@ -38,8 +40,8 @@ pub struct World<J = MemoryJournal> {
     pub node: Arc<Node>,
     shards: Vec<Shard>,
     out: Outbox,
-    journal: J,
-    now: Now,
+    pub(crate) journal: J,
+    pub(crate) now: Now,
     peers: Vec<Peer>,
     notices: Vec<Notice>,
     /// Connections to write although nothing new was decided for them.
@@ -47,14 +49,20 @@ pub struct World<J = MemoryJournal> {
     /// Packets that could not be taken yet, and whatever came behind them.
     held: Vec<(Client, VecDeque<Vec<u8>>)>,
     submits_backwards: bool,
+    /// Turns [`World::settle`] waits for, at most.
+    patience: usize,
     settled: usize,
+    /// Some shard is not through with the checkpoint under way.
+    is_writing_down: bool,
+    /// Where slices of a checkpoint get their different sizes from.
+    sizes: u64,
 }
 
 /// After so many times the books are checked at the end only: it takes a look at every copy.
 const CHECKS: usize = 1000;
 
-/// Records and copies a shard writes down in one turn of a checkpoint: few, so that many turns see it unfinished.
-const SLICE: usize = 3;
+/// Records and copies a shard writes down in one turn of a checkpoint, at most: few, so that many turns see it unfinished.
+const SLICE: u64 = 4;
 
 impl World {
     /// A world with the native dialect's defaults.
@@ -99,8 +107,19 @@ impl<J: ReadableJournal> World<J> {
             unflushed: Vec::new(),
             held: Vec::new(),
             submits_backwards: false,
+            patience: usize::MAX,
             settled: 0,
+            is_writing_down: false,
+            sizes: 1,
         }
+    }
+
+    /// Another node takes the place of one that died: all Network Connections are gone.
+    pub(crate) fn begin_again(&mut self, node: Arc<Node>, shards: Vec<Shard>, out: Outbox) {
+        (self.node, self.shards, self.out) = (node, shards, out);
+        self.peers.iter_mut().for_each(|peer| peer.phase = Phase::Closed);
+        self.unflushed.clear();
+        self.held.clear();
     }
 
     /// From here the shard that was stepped last in a turn is the first to reach the log.
@@ -117,7 +136,7 @@ impl<J: ReadableJournal> World<J> {
 
     /// A Client connects; nothing else happens yet.
     pub fn dial(&mut self, connecting: Connecting) -> Client {
-        self.peers.push(Peer::new(connecting.version));
+        self.peers.push(Peer::new(connecting.version, connecting.need));
         let client = Client(self.peers.len() - 1);
         self.post_bytes(client, connecting.encode());
         client
@@ -211,7 +230,8 @@ impl<J: ReadableJournal> World<J> {
 
     /// As [`World::pass`], in milliseconds.
     pub fn pass_millis(&mut self, millis: u64) {
-        self.now = Now::at_millis(self.now.time.as_millis() + millis);
+        let wall = WallTime(self.now.wall.0 + millis);
+        self.now = Now { time: self.now.time.after_millis(millis), wall };
         for shard in &mut self.shards {
             if shard.next_deadline().is_some_and(|at| at <= self.now.time) {
                 shard.tick(self.now, &mut self.out);
@@ -220,19 +240,35 @@ impl<J: ReadableJournal> World<J> {
         self.settle();
     }
 
+    /// The machine's clock is set to another time.
+    pub fn set_wall_clock(&mut self, wall: WallTime) {
+        self.now.wall = wall;
+    }
+
+    /// From here [`World::settle`] waits for so many turns only, and leaves the rest under way.
+    pub fn be_impatient(&mut self, turns: usize) {
+        self.patience = turns;
+    }
+
     /// Turns until nothing is under way any more.
     ///
     /// # Panics
     /// When the books do not add up then.
     pub fn settle(&mut self) {
+        let mut patience = self.patience;
         self.turn();
-        while !self.journal.is_idle() || !self.out.fetches.is_empty() {
+        while patience > 1 && self.is_busy() {
             self.turn();
+            patience -= 1;
         }
         self.settled += 1;
         if self.settled <= CHECKS {
             self.check_books();
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.journal.is_idle() || self.is_writing_down || !self.out.fetches.is_empty()
     }
 
     /// So many turns.
@@ -319,7 +355,8 @@ impl<J: ReadableJournal> World<J> {
                 peer.heard.extend(bytes);
                 peer.phase = Phase::Closed;
             }
-            Progress::Admitted(request) => {
+            Progress::Admitted(mut request) => {
+                request.need = peer.need;
                 let home = ShardId::home_of(&request.client_id);
                 let id = connection_id(client);
                 let slot = self.shards[home.index()].connect(id, request, self.now, &mut self.out);
@@ -387,9 +424,15 @@ impl<J: ReadableJournal> World<J> {
 
     /// A slice for the checkpoint under way.
     fn write_down(&mut self) {
+        self.is_writing_down = false;
         let Some(checkpoint) = self.journal.checkpoint() else { return };
         for shard in &mut self.shards {
-            shard.write_down(checkpoint, SLICE, &mut self.out);
+            // Knuth's generator of MMIX: some shards are ahead, some have nothing to say for a turn.
+            self.sizes =
+                self.sizes.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let size = (self.sizes >> 33) % (SLICE + 1);
+            let size = usize::try_from(size).expect("a small number");
+            self.is_writing_down |= shard.write_down(checkpoint, size, &mut self.out);
         }
     }
 
