@@ -1,5 +1,45 @@
 //! The journal on disk: a segmented write-ahead log with group commit, recovery and compaction.
 //!
 //! The one rule: nothing is reported as committed before the disk has it as safely as it was asked to.
+#![forbid(unsafe_code)]
 
 pub mod files;
+mod folder;
+mod settings;
+
+mod error;
+mod frame;
+mod meta;
+mod names;
+mod scan;
+
+mod open;
+mod read;
+mod recover;
+mod sessions;
+mod shelf;
+
+mod apart;
+mod checkpoint;
+mod compact;
+mod job;
+mod liveness;
+mod log;
+mod stats;
+mod supply;
+mod waiting;
+mod writer;
+
+mod commit;
+mod disk;
+mod fetch;
+
+pub use disk::{Disk, Reply};
+pub use error::{Damage, OpenError, ReadError};
+pub use folder::Folder;
+pub use job::{Done, Job};
+pub use log::Log;
+pub use open::{Opened, open};
+pub use recover::{Recovered, Torn};
+pub use settings::Settings;
+pub use stats::{LastCheckpoint, Latency, Stats};

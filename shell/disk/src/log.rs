@@ -1,0 +1,432 @@
+//! The log itself, step by step: no thread, no clock.
+//!
+//! Whoever drives it submits batches, calls [`Log::step`] when something was submitted or [`Log::due`] has come, and runs
+//! the [`Job`]s it hands out, wherever it likes, one after the other. The one rule: nothing is reported as committed
+//! before it is as safe as it was asked to be, and after a failed write or sync nothing is reported as committed at all.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use martlet_record::{
+    Batch, CheckpointNumber, Completion, Message, Need, Now, Outcome, Position, Room, Stored, Time,
+};
+
+use crate::apart::Part;
+use crate::checkpoint::Checkpoints;
+use crate::compact::Compaction;
+use crate::files::Files;
+use crate::frame::Kind;
+use crate::job::{Done, Job, Report, Task};
+use crate::read::read_all;
+use crate::shelf::Shelf;
+use crate::supply::{Order, Supply};
+use crate::waiting::{Queue, Waiting, weigh};
+use crate::writer::Writer;
+use crate::{ReadError, Settings, Stats};
+
+/// How long after the last frame one more says that the disk has it, in milliseconds.
+const MARK_MS: u64 = 100;
+
+/// A log that is open for writing.
+#[derive(Debug)]
+pub struct Log<F: Files> {
+    pub(crate) files: Arc<F>,
+    pub(crate) settings: Settings,
+    pub(crate) shelf: Arc<Shelf<F>>,
+    pub(crate) writer: Writer<F>,
+    pub(crate) supply: Supply<F>,
+    pub(crate) queue: Queue,
+    pub(crate) part: Option<Part>,
+    /// Some of the Messages of the first batch that waits for its own are written.
+    pub(crate) has_begun_apart: bool,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) compaction: Compaction,
+    pub(crate) jobs: Vec<Job<F>>,
+    /// Taken from the queue, and nobody knows yet whether the disk has them.
+    in_flight: Vec<Arc<Batch>>,
+    /// Something waits for the next segment.
+    needs_next: bool,
+    /// The segment that is written was set aside for what is no publish.
+    is_reserve: bool,
+    /// Since when something is to be synced soon.
+    dirty_since: Option<Time>,
+    wrote_at: Time,
+    is_closing: bool,
+    failure: Option<String>,
+    /// How long recovery took.
+    pub(crate) recovery: Duration,
+}
+
+/// Is there room for what is to be written?
+#[derive(Debug)]
+pub(crate) enum Fit {
+    Yes,
+    /// As soon as the next segment is ready.
+    Wait,
+    /// The disk is full.
+    Full(String),
+}
+
+impl<F: Files> Log<F> {
+    pub(crate) fn new(
+        files: Arc<F>,
+        settings: Settings,
+        shelf: Arc<Shelf<F>>,
+        writer: Writer<F>,
+        supply: Supply<F>,
+        checkpoints: Checkpoints,
+    ) -> Self {
+        Self {
+            files,
+            settings,
+            shelf,
+            writer,
+            supply,
+            queue: Queue::default(),
+            part: None,
+            has_begun_apart: false,
+            checkpoints,
+            compaction: Compaction::default(),
+            jobs: Vec::new(),
+            in_flight: Vec::new(),
+            needs_next: false,
+            is_reserve: false,
+            dirty_since: None,
+            wrote_at: Time::START,
+            is_closing: false,
+            failure: None,
+            recovery: Duration::ZERO,
+        }
+    }
+
+    /// Takes a batch. What became of it is told by a later step, in the order of the log.
+    pub fn submit(&mut self, batch: Batch, now: Now) {
+        let mut largest = 0;
+        let weight = weigh(&batch, &mut |message| largest = largest.max(message.encoded_len()));
+        let is_apart = largest > self.settings.part_bytes()
+            || (largest > 0 && weight > self.settings.group_bytes())
+            || self.has_lost_bodies(&batch);
+        self.queue.push(Waiting::new(batch, weight, is_apart, now.time));
+    }
+
+    /// Does what is to be done now: at most one frame of batches, and a slice of whatever else is under way.
+    pub fn step(&mut self, now: Now, done: &mut Vec<Completion>) {
+        if self.failure.is_none()
+            && let Err(error) = self.try_step(now, done)
+        {
+            self.fail(&error);
+        }
+        if self.failure.is_some() {
+            self.give_up(done);
+        }
+    }
+
+    fn try_step(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
+        self.write_part(now, done)?;
+        if self.queue.is_due(now.time) || self.is_closing {
+            self.write_group(now, done)?;
+        }
+        if self.dirty_since.is_some_and(|since| now.time.since(since) >= self.settings.sync_interval) {
+            self.sync()?;
+        }
+        self.advance_checkpoint(now)?;
+        self.compact(now)?;
+        self.say_what_is_durable(now)?;
+        self.order_supplies(now);
+        Ok(())
+    }
+
+    /// When [`Log::step`] is to be called though nothing was submitted and no job was done. A moment that has passed
+    /// already means: again, at once.
+    pub fn due(&self) -> Option<Time> {
+        if self.failure.is_some() {
+            return (!self.queue.is_empty()).then_some(Time::START);
+        }
+        let part = self.queue.first_apart().filter(|_| !self.is_blocked()).map(|_| Time::START);
+        let queue = self.queue.due().map(|due| if self.is_closing { Time::START } else { due });
+        let queue = queue.filter(|_| !self.is_blocked());
+        let sync = self.dirty_since.map(|since| since.after_millis(millis(self.settings.sync_interval)));
+        let mark = self.writer.can_say_more().then(|| self.wrote_at.after_millis(MARK_MS));
+        let mark = mark.or((self.is_closing && !self.writer.is_synced()).then_some(Time::START));
+        let others = [self.checkpoint_due(), self.compaction_due(), self.supply.due()];
+        [part, queue, sync, mark].into_iter().chain(others).flatten().min()
+    }
+
+    /// Does what was submitted wait for a job?
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.needs_next
+    }
+
+    /// Work for another thread, in the order it must be done.
+    pub fn take_jobs(&mut self) -> Vec<Job<F>> {
+        std::mem::take(&mut self.jobs)
+    }
+
+    /// Hears of a job that is done.
+    pub fn finish(&mut self, done: Done<F>, now: Now) {
+        let finished = match done.0 {
+            Report::Made(made) => self.supply.made(made, now.time),
+            Report::Named(named) => named.map(|next| self.supply.named(next)),
+            Report::GaveBack(spares) => spares.map(|spares| self.supply.gave_back(spares)),
+            Report::Weighed(weighed) => {
+                self.weighed(weighed);
+                Ok(())
+            }
+            Report::Gathered(gathered) => {
+                self.compaction.gathered(gathered);
+                Ok(())
+            }
+        };
+        self.needs_next = false;
+        if let Err(error) = finished {
+            self.fail(&error);
+        }
+    }
+
+    /// May publishers be read? Whether too much waits is for others to say.
+    pub fn room(&self) -> Room {
+        match (&self.failure, self.supply.shortage()) {
+            (Some(_), _) => Room::Failed,
+            (None, Some(_)) => Room::DrainOnly,
+            (None, None) => Room::Open,
+        }
+    }
+
+    /// What is wrong, and how it is mended.
+    pub fn trouble(&self) -> Option<String> {
+        let failed = self.failure.as_ref().map(|failure| {
+            format!(
+                "the disk failed ({failure}): nothing is acknowledged any more. Mend the disk and start again: \
+                 what was acknowledged until then is read back"
+            )
+        });
+        failed.or_else(|| {
+            let shortage = self.supply.shortage()?;
+            Some(format!("the disk is full: new Messages are refused, queues drain. {shortage}"))
+        })
+    }
+
+    /// Is there nothing that waits to be written?
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The last position of the log.
+    pub fn position(&self) -> Position {
+        self.writer.position()
+    }
+
+    /// The checkpoint under way: shards are to write themselves down.
+    pub fn checkpoint(&self) -> Option<CheckpointNumber> {
+        self.checkpoints.under_way()
+    }
+
+    /// Asks for a checkpoint, whether there is a reason or not.
+    pub fn request_checkpoint(&mut self) {
+        self.checkpoints.request();
+    }
+
+    /// From now on nothing waits to ride along.
+    pub fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Was everything written that is ever to be, once closed?
+    pub fn is_closed(&self) -> bool {
+        let is_written = self.queue.is_empty() && self.writer.is_synced() && !self.writer.can_say_more();
+        self.is_closing && (self.failure.is_some() || is_written)
+    }
+
+    /// Reports what will not be written any more as unknown: this is the end.
+    pub fn abandon(&mut self, done: &mut Vec<Completion>) {
+        self.give_up(done);
+    }
+
+    /// Reads bodies back, in the order asked for.
+    pub fn read(&self, wanted: &[Stored], now: Now) -> Vec<Result<Message, ReadError>> {
+        read_all(&*self.shelf, wanted, now)
+    }
+
+    /// Where bodies are read.
+    pub(crate) fn shelf(&self) -> &Arc<Shelf<F>> {
+        &self.shelf
+    }
+
+    /// What is known about the log.
+    pub fn stats(&self) -> Stats {
+        let segments = self.shelf.count() + self.supply.count();
+        let written = self.writer.written;
+        Stats {
+            segments: segments as u64,
+            disk_bytes: segments as u64 * u64::from(self.settings.segment_bytes),
+            position: self.writer.position(),
+            frames: written.frames,
+            written_bytes: written.bytes,
+            syncs: written.syncs,
+            waiting: self.queue.len() as u64,
+            checkpoint: self.checkpoints.last(),
+            recovery: self.recovery,
+            ..Stats::default()
+        }
+    }
+
+    /// Writes one frame of what waits.
+    fn write_group(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
+        let group = self.take_group(done)?;
+        if group.is_empty() {
+            return Ok(());
+        }
+        let need = group.iter().map(|batch| batch.need).max().unwrap_or_default();
+        self.in_flight = group.into_iter().map(Arc::new).collect();
+        let (batches, checkpoints) = (&self.in_flight, &mut self.checkpoints);
+        self.writer.append(Kind::Batches, now.wall, |base, out| {
+            for batch in batches {
+                batch.encode(base, out, &mut |stored| checkpoints.mark(stored));
+                checkpoints.note(batch);
+            }
+        })?;
+        self.wrote_at = now.time;
+        match need {
+            Need::Synced => self.sync()?,
+            Need::SyncedSoon => self.dirty_since = Some(self.dirty_since.unwrap_or(now.time)),
+            Need::Written | Need::Lazy => {}
+        }
+        let position = self.writer.position();
+        done.extend(self.in_flight.drain(..).map(|batch| Completion {
+            batch,
+            position,
+            outcome: Outcome::Committed,
+        }));
+        Ok(())
+    }
+
+    /// Takes as many batches as go into one frame. Those for which the disk is too full are done at once.
+    fn take_group(&mut self, done: &mut Vec<Completion>) -> io::Result<Vec<Batch>> {
+        let mut group = Vec::new();
+        let mut weight = 0;
+        while let Some(first) = self.queue.first() {
+            let (with_first, is_publish) = (weight + first.weight, first.is_publish);
+            if group.is_empty() {
+                match self.make_room(with_first, is_publish)? {
+                    Fit::Yes => {}
+                    Fit::Wait => break,
+                    Fit::Full(why) => {
+                        let first = self.queue.take_first();
+                        first.into_iter().for_each(|first| done.push(self.rejected(first.batch, &why)));
+                        continue;
+                    }
+                }
+            } else if with_first > self.settings.group_bytes()
+                || !self.writer.fits(with_first)
+                || (is_publish && self.is_kept_from_publishes())
+            {
+                break;
+            }
+            weight = with_first;
+            group.extend(self.queue.take_first().map(|first| first.batch));
+        }
+        Ok(group)
+    }
+
+    pub(crate) fn rejected(&self, batch: Batch, why: &str) -> Completion {
+        let outcome = Outcome::Rejected(why.to_owned());
+        Completion { batch: Arc::new(batch), position: self.writer.position(), outcome }
+    }
+
+    /// Sees to it that a frame with such a body can be written.
+    pub(crate) fn make_room(&mut self, body: usize, is_publish: bool) -> io::Result<Fit> {
+        if is_publish && self.is_kept_from_publishes() {
+            return Ok(Fit::Full(self.supply.shortage().unwrap_or_default().to_owned()));
+        }
+        if self.writer.fits(body) {
+            return Ok(Fit::Yes);
+        }
+        if let Some(why) = self.supply.shortage().filter(|_| is_publish) {
+            return Ok(Fit::Full(why.to_owned()));
+        }
+        let Some(next) = self.supply.take_next() else {
+            self.needs_next = true;
+            return Ok(Fit::Wait);
+        };
+        self.is_reserve = self.supply.shortage().is_some();
+        self.writer.enter(next)?;
+        self.dirty_since = None;
+        Ok(Fit::Yes)
+    }
+
+    fn is_kept_from_publishes(&self) -> bool {
+        self.is_reserve && self.supply.shortage().is_some()
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.writer.sync()?;
+        self.dirty_since = None;
+        Ok(())
+    }
+
+    /// A frame says what the disk has at the moment it is written, and that is always less than itself. So one more
+    /// is written when nothing else is: the damage of a frame that nobody spoke of would pass for one that was torn.
+    fn say_what_is_durable(&mut self, now: Now) -> io::Result<()> {
+        let is_time = self.is_closing || self.wrote_at.after_millis(MARK_MS) <= now.time;
+        if self.is_closing && self.queue.is_empty() {
+            self.sync()?;
+        }
+        if self.queue.is_empty() && is_time && self.writer.can_say_more() {
+            self.writer.mark(now.wall)?;
+        }
+        Ok(())
+    }
+
+    fn order_supplies(&mut self, now: Now) {
+        let needs_next = self.needs_next || self.writer.is_half_full();
+        let number = self.writer.segment() + 1;
+        let Some(order) = self.supply.order(needs_next, number, now.time) else { return };
+        self.order(match order {
+            Order::Name(spare, number) => Task::Name { spare, number },
+            Order::Make(spare) => {
+                let segments = self.shelf.count() + self.supply.count();
+                Task::Make { spare, segments, settings: self.settings.clone() }
+            }
+        });
+    }
+
+    pub(crate) fn order(&mut self, task: Task<F>) {
+        self.jobs.push(Job { files: Arc::clone(&self.files), task });
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.failure.get_or_insert(error.to_string());
+    }
+
+    /// Nobody knows what became of what is under way, and nobody will before a restart.
+    fn give_up(&mut self, done: &mut Vec<Completion>) {
+        self.part = None;
+        self.has_begun_apart = false;
+        let waiting = self.queue.take_all().map(|waiting| Arc::new(waiting.batch));
+        let position = self.writer.position();
+        let lost = self.in_flight.drain(..).chain(waiting);
+        done.extend(lost.map(|batch| Completion { batch, position, outcome: Outcome::Unknown }));
+    }
+
+    /// Does a batch name a Message in memory whose place in the log was given back?
+    fn has_lost_bodies(&self, batch: &Batch) -> bool {
+        batch.records.iter().flat_map(martlet_record::Record::bodies).any(|body| {
+            let held = body.held().and_then(|message| message.stored());
+            held.is_some_and(|stored| self.is_lost(stored))
+        })
+    }
+
+    pub(crate) fn is_lost(&self, stored: Stored) -> bool {
+        stored.place.segment() < self.writer.segment() && !self.shelf.holds(stored)
+    }
+
+    /// A frame was written now.
+    pub(crate) fn wrote(&mut self, now: Now) {
+        self.wrote_at = now.time;
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

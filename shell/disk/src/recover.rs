@@ -1,0 +1,326 @@
+//! Reads the records back, from the newest complete checkpoint to the end.
+//!
+//! The rule: a frame that cannot be read and that nobody said was on the disk is the torn end of the log, and is dropped
+//! with what lies behind it. If a later frame says that the disk had it, it was lost, and nothing is opened.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use martlet_record::{Batch, CheckpointNumber, Place, Position, Stored};
+
+use crate::files::{File, Files};
+use crate::frame::{HEADER, Header, Kind};
+use crate::open::{Opened, Tail};
+use crate::scan::Scan;
+use crate::sessions::sessions_of;
+use crate::shelf::list;
+use crate::writer::body_of;
+use crate::{Damage, OpenError};
+
+/// What a recovery found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The last position.
+    pub position: Position,
+    /// The newest checkpoint that began, complete or not.
+    pub checkpoint: CheckpointNumber,
+    /// Frames read.
+    pub frames: u64,
+    /// Batches handed on.
+    pub batches: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What lies behind the end, and was dropped.
+    pub torn: Option<Torn>,
+    /// Positions that a repair took out, and that were therefore not read.
+    pub lost: Vec<std::ops::Range<u64>>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The torn end of a log: it was being written when the power failed or the process was killed, and nobody had been told
+/// that it was safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Torn {
+    /// The segment.
+    pub segment: u32,
+    /// Where the first frame begins that is not whole.
+    pub offset: u64,
+    /// Bytes up to the end of the last that may have been one.
+    pub bytes: u64,
+}
+
+/// Hears of batches.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(Batch, Position);
+/// Hears how many of how many bytes were read.
+pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// Bytes between two words about the progress.
+const PROGRESS_BYTES: u64 = 8 << 20;
+
+struct Recovery<'a, F: Files> {
+    store: &'a Opened<F>,
+    each: Each<'a>,
+    found: Recovered,
+    /// Where the first frame begins of which nobody said that the disk has it.
+    unsaid: Option<(u32, u64)>,
+    /// Named, and its segment was not there.
+    absent: HashSet<Stored>,
+}
+
+impl<F: Files> Opened<F> {
+    /// Hands on all batches since the newest complete checkpoint, in the order of the log.
+    ///
+    /// Afterwards the disk has everything that was handed on, and nothing of what was dropped.
+    pub fn recover(&mut self, each: Each<'_>, progress: Progress<'_>) -> Result<Recovered, OpenError> {
+        let began = Instant::now();
+        let found = Recovered {
+            position: Position(0),
+            checkpoint: CheckpointNumber(0),
+            frames: 0,
+            batches: 0,
+            bytes: 0,
+            torn: None,
+            lost: Vec::new(),
+            took: Duration::ZERO,
+        };
+        let mut recovery = Recovery { store: self, each, found, unsaid: None, absent: HashSet::new() };
+        let (segment, offset) = recovery.read(progress)?;
+        recovery.check_absent()?;
+        recovery.mend(segment, offset).map_err(OpenError::io("the end of the log"))?;
+        let mut found = recovery.found;
+        found.took = began.elapsed();
+        let tail = Tail {
+            segment,
+            offset,
+            position: found.position,
+            checkpoint: found.checkpoint,
+            bytes: found.bytes,
+            took: found.took,
+        };
+        self.tail = Some(tail);
+        Ok(found)
+    }
+}
+
+impl<F: Files> Recovery<'_, F> {
+    /// Reads all there is; tells where it ends.
+    fn read(&mut self, progress: Progress<'_>) -> Result<(u32, u64), OpenError> {
+        let shelf = &self.store.shelf;
+        let Some(first) = shelf.numbers().first().copied() else { return Ok((1, 0)) };
+        let (mut segment, mut offset) = (first, 0);
+        if let Some(origin) = self.store.origin() {
+            (segment, offset) = (origin.segment(), u64::from(origin.offset()));
+        }
+        let mut expected = None;
+        let segments = shelf.numbers().into_iter().filter(|number| *number >= segment).count() as u64;
+        let total = segments * u64::from(self.store.settings.segment_bytes);
+        loop {
+            let file =
+                shelf.segment(segment).ok_or_else(|| self.damage(segment, 0, "the segment is missing"))?;
+            let problem = || OpenError::io(format!("segment {segment}"));
+            let mut scan = Scan::new(&*file, shelf.seed(segment)).map_err(problem())?;
+            let mut told = self.found.bytes;
+            while let Some(header) = self.next(&mut scan, offset, expected).map_err(problem())? {
+                expected = Some(self.frame(&mut scan, segment, offset, &header)?);
+                offset += header.span();
+                self.found.bytes += header.span();
+                if self.found.bytes - told >= PROGRESS_BYTES {
+                    told = self.found.bytes;
+                    progress(told.min(total), total);
+                }
+            }
+            if !self.goes_on(segment + 1, expected).map_err(problem())? {
+                self.check_end(&mut scan, segment, offset)?;
+                progress(total, total);
+                return Ok((segment, offset));
+            }
+            (segment, offset) = (segment + 1, 0);
+        }
+    }
+
+    /// The frame here, if it is whole and the next in the order.
+    fn next(
+        &self,
+        scan: &mut Scan<'_, F::File>,
+        offset: u64,
+        expected: Option<Position>,
+    ) -> io::Result<Option<Header>> {
+        let Some(header) = scan.header(offset)? else { return Ok(None) };
+        let is_next = match expected {
+            Some(expected) => header.position == expected,
+            // A checkpoint begins with its beginning, a log with the first position.
+            None => match self.store.origin() {
+                Some(_) => header.kind == Kind::Began,
+                None => header.position == Position(1) || header.kind == Kind::Lost,
+            },
+        };
+        Ok(if is_next && scan.body(offset, &header)?.is_some() { Some(header) } else { None })
+    }
+
+    /// Does the log go on in this segment?
+    fn goes_on(&self, segment: u32, expected: Option<Position>) -> io::Result<bool> {
+        let Some(file) = self.store.shelf.segment(segment) else { return Ok(false) };
+        let mut scan = Scan::new(&*file, self.store.shelf.seed(segment))?;
+        Ok(expected.is_some() && self.next(&mut scan, 0, expected)?.is_some())
+    }
+
+    /// Takes a frame in; tells the position of the next.
+    fn frame(
+        &mut self,
+        scan: &mut Scan<'_, F::File>,
+        segment: u32,
+        offset: u64,
+        header: &Header,
+    ) -> Result<Position, OpenError> {
+        let durable = self.store.survey.newest.map_or(Position(0), |newest| newest.durable);
+        if header.position > durable {
+            let start = *self.unsaid.get_or_insert((segment, offset));
+            // Earlier segments were on the disk before this one was begun.
+            self.unsaid = Some(if start.0 == segment { start } else { (segment, offset) });
+        }
+        let place = Place::new(segment, u32::try_from(offset).unwrap_or(u32::MAX));
+        let body = scan.body(offset, header).map_err(OpenError::io(format!("segment {segment}")))?;
+        let body = body.unwrap_or_default();
+        self.found.frames += 1;
+        self.found.position = header.position;
+        match header.kind {
+            Kind::Batches => self.batches(body, body_of(place), header.position)?,
+            Kind::Whereabouts => {
+                let mut rest = body;
+                while let Some((name, to)) = list::take(&mut rest) {
+                    self.store.shelf.moved(name, to);
+                }
+            }
+            Kind::Began => {
+                let number = body.first_chunk().map_or(0, |number| u64::from_le_bytes(*number));
+                self.found.checkpoint = self.found.checkpoint.max(CheckpointNumber(number));
+            }
+            Kind::Lost => {
+                let next = body.first_chunk().map_or(0, |next| u64::from_le_bytes(*next));
+                self.found.lost.push(header.position.0..next);
+                self.found.position = Position(next.saturating_sub(1).max(header.position.0));
+            }
+            Kind::Bytes | Kind::Complete | Kind::Mark => {}
+        }
+        Ok(Position(self.found.position.0 + 1))
+    }
+
+    fn batches(&mut self, body: &[u8], start: Place, position: Position) -> Result<(), OpenError> {
+        let mut rest = body;
+        let (shelf, absent) = (&self.store.shelf, &mut self.absent);
+        while !rest.is_empty() {
+            let place = start.plus(body.len() - rest.len());
+            let mut named = |stored: Stored| {
+                if shelf.segment(stored.place.segment()).is_none() {
+                    absent.insert(stored);
+                }
+            };
+            let batch = Batch::decode(&mut rest, place, &mut named).map_err(|source| OpenError::Records {
+                position,
+                place,
+                source,
+            })?;
+            self.found.batches += 1;
+            (self.each)(batch, position);
+        }
+        Ok(())
+    }
+
+    /// The log ends here, or something that was on the disk is missing.
+    fn check_end(
+        &mut self,
+        scan: &mut Scan<'_, F::File>,
+        segment: u32,
+        offset: u64,
+    ) -> Result<(), OpenError> {
+        let Some(newest) = self.store.survey.newest else { return Ok(()) };
+        let is_lost =
+            newest.durable > self.found.position || (self.found.frames == 0 && self.store.origin().is_some());
+        if is_lost {
+            let mut damage = self.damage(segment, offset, "a frame cannot be read that had been on the disk");
+            if let (OpenError::Damaged(damage), Ok(Some(header))) = (&mut damage, scan.header(offset)) {
+                let body = scan.unverified_body(offset, &header).unwrap_or_default();
+                let place = u32::try_from(offset + HEADER as u64).unwrap_or(u32::MAX);
+                damage.sessions = sessions_in(body, Place::new(segment, place));
+            }
+            return Err(damage);
+        }
+        if newest.position > self.found.position {
+            let (last, end) = self.store.survey.ends.first().copied().unwrap_or((segment, offset));
+            let bytes = if last == segment { end.saturating_sub(offset) } else { end };
+            self.found.torn = Some(Torn { segment, offset, bytes });
+        }
+        Ok(())
+    }
+
+    /// A body that was named must be somewhere.
+    fn check_absent(&self) -> Result<(), OpenError> {
+        match self.absent.iter().filter(|stored| !self.store.shelf.holds(**stored)).min() {
+            Some(stored) if self.found.lost.is_empty() => {
+                let what = "the segment is missing, and with it Messages that are needed";
+                Err(self.damage(stored.place.segment(), u64::from(stored.place.offset()), what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn damage(&self, segment: u32, offset: u64, what: &'static str) -> OpenError {
+        let position = Position(self.found.position.0 + 1);
+        OpenError::Damaged(Box::new(Damage { segment, offset, position, what, sessions: Vec::new() }))
+    }
+
+    /// Takes away what was dropped, and sees to it that the disk has all that was not.
+    fn mend(&self, segment: u32, offset: u64) -> io::Result<()> {
+        for (number, end) in self.store.survey.ends.iter().copied().filter(|(number, _)| *number >= segment) {
+            let from = if number == segment { offset } else { 0 };
+            if let Some(file) = self.store.shelf.segment(number).filter(|_| end > from) {
+                zero(&*file, from, end)?;
+                file.sync_data()?;
+            }
+        }
+        let Some(file) = self.store.shelf.segment(segment) else { return Ok(()) };
+        // A sync that failed before may have left the system believing that the disk has these: they are written anew.
+        if let Some((_, from)) = self.unsaid.filter(|(unsaid, _)| *unsaid == segment) {
+            rewrite(&*file, from, offset)?;
+        }
+        file.sync_data()
+    }
+}
+
+/// Sessions of the batches in a damaged body, as far as they can be made out.
+fn sessions_in(mut body: &[u8], start: Place) -> Vec<martlet_record::SessionNumber> {
+    let len = body.len();
+    let mut sessions = std::collections::BTreeSet::new();
+    while !body.is_empty() {
+        let place = start.plus(len - body.len());
+        let Ok(batch) = Batch::decode(&mut body, place, &mut |_| {}) else { break };
+        sessions.extend(sessions_of(&batch));
+    }
+    sessions.into_iter().collect()
+}
+
+const CHUNK: usize = 1 << 20;
+
+fn zero(file: &impl File, from: u64, to: u64) -> io::Result<()> {
+    let zeros = vec![0; CHUNK];
+    in_chunks(from, to, |offset, len| file.write_at(&zeros[..len], offset))
+}
+
+fn rewrite(file: &impl File, from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; CHUNK];
+    in_chunks(from, to, |offset, len| {
+        let read = file.read_at(&mut bytes[..len], offset)?;
+        file.write_at(&bytes[..read], offset)
+    })
+}
+
+fn in_chunks(mut from: u64, to: u64, mut each: impl FnMut(u64, usize) -> io::Result<()>) -> io::Result<()> {
+    while from < to {
+        let len = usize::try_from(to - from).unwrap_or(CHUNK).min(CHUNK);
+        each(from, len)?;
+        from += len as u64;
+    }
+    Ok(())
+}

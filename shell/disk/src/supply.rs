@@ -1,0 +1,245 @@
+//! Room for what comes: the next segment, and the reserve for a full disk.
+//!
+//! The rule: two segments beside the one that is written are set aside on the disk, before they are needed. When no
+//! more can be had, they are for acknowledgements and ends only: that is how a full disk becomes empty again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use martlet_record::Time;
+
+use crate::Settings;
+use crate::files::{File, Files};
+use crate::names::{self, LOG, Spare};
+
+/// Segments that are set aside.
+pub(crate) const RESERVE: usize = 2;
+/// How long a full disk is left alone before it is asked again, in milliseconds.
+const RETRY_MS: u64 = 1000;
+const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+/// The share of a file system, in parts of a hundred, and the bytes that stay free for others.
+const FREE_PERCENT: u64 = 5;
+const FREE_BYTES: u64 = 2 << 30;
+
+/// Writes zeros once, so that the file system's own books need not change when the blocks are written again.
+pub(crate) fn fill(file: &impl File, len: u64) -> io::Result<()> {
+    let mut offset = 0;
+    while offset < len {
+        let rest = usize::try_from(len - offset).unwrap_or(ZEROS.len()).min(ZEROS.len());
+        file.write_at(&ZEROS[..rest], offset)?;
+        offset += rest as u64;
+    }
+    file.sync_data()
+}
+
+/// A segment with a number, to be written next.
+#[derive(Debug)]
+pub(crate) struct Next<F: Files> {
+    pub(crate) number: u32,
+    pub(crate) file: Arc<F::File>,
+}
+
+/// What is there, and what is on order.
+#[derive(Debug)]
+pub(crate) struct Supply<F: Files> {
+    next: Option<Next<F>>,
+    spares: VecDeque<Spare>,
+    is_ordered: bool,
+    /// Why there is no more.
+    full: Option<String>,
+    retry_at: Time,
+    last_spare: u32,
+}
+
+impl<F: Files> Supply<F> {
+    pub(crate) fn new(spares: Vec<Spare>, next: Option<Next<F>>) -> Self {
+        let last_spare = spares.iter().map(|spare| spare.number).max().unwrap_or_default();
+        let spares = spares.into();
+        Self { next, spares, is_ordered: false, full: None, retry_at: Time::START, last_spare }
+    }
+
+    /// Segments set aside, the next one included.
+    pub(crate) fn count(&self) -> usize {
+        self.spares.len() + usize::from(self.next.is_some())
+    }
+
+    /// Why what is set aside is not for publishes, if it is not.
+    pub(crate) fn shortage(&self) -> Option<&str> {
+        self.full.as_deref()
+    }
+
+    pub(crate) fn take_next(&mut self) -> Option<Next<F>> {
+        self.next.take()
+    }
+
+    /// How many segments that are given back are welcome.
+    pub(crate) fn welcome(&self) -> usize {
+        RESERVE.saturating_sub(self.count() + usize::from(self.is_ordered))
+    }
+
+    /// A name no spare has.
+    pub(crate) fn new_spare(&mut self, is_filled: bool) -> Spare {
+        self.last_spare += 1;
+        Spare { number: self.last_spare, is_filled }
+    }
+
+    /// What should be done now, off the way of those who wait: one thing at a time.
+    pub(crate) fn order(&mut self, needs_next: bool, number: u32, now: Time) -> Option<Order> {
+        if self.is_ordered {
+            return None;
+        }
+        let order = if needs_next && self.next.is_none() && !self.spares.is_empty() {
+            // Those that were written before come first: they are ready at once.
+            let filled = self.spares.iter().position(|spare| spare.is_filled).unwrap_or_default();
+            Order::Name(self.spares.remove(filled)?, number)
+        } else if self.count() < RESERVE && (self.full.is_none() || now >= self.retry_at) {
+            Order::Make(self.new_spare(false))
+        } else {
+            return None;
+        };
+        self.is_ordered = true;
+        Some(order)
+    }
+
+    /// When a full disk is to be asked again.
+    pub(crate) fn due(&self) -> Option<Time> {
+        self.full.as_ref().filter(|_| !self.is_ordered && self.count() < RESERVE).map(|_| self.retry_at)
+    }
+
+    pub(crate) fn made(&mut self, made: Result<Spare, Shortage>, now: Time) -> io::Result<()> {
+        self.is_ordered = false;
+        match made {
+            Ok(spare) => self.spares.push_back(spare),
+            Err(Shortage::Full(why)) => {
+                self.full = Some(why);
+                self.retry_at = now.after_millis(RETRY_MS);
+            }
+            Err(Shortage::Failed(error)) => return Err(error),
+        }
+        self.recover();
+        Ok(())
+    }
+
+    pub(crate) fn named(&mut self, next: Next<F>) {
+        self.is_ordered = false;
+        self.next = Some(next);
+    }
+
+    /// Segments that hold nothing any more came back.
+    pub(crate) fn gave_back(&mut self, spares: Vec<Spare>) {
+        self.spares.extend(spares);
+        self.recover();
+    }
+
+    /// A full reserve means that there is room again.
+    fn recover(&mut self) {
+        if self.count() >= RESERVE {
+            self.full = None;
+        }
+    }
+}
+
+/// Something to do on the disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Order {
+    /// Set room for a segment aside.
+    Make(Spare),
+    /// Give it a number.
+    Name(Spare, u32),
+}
+
+/// Why there is no room.
+#[derive(Debug)]
+pub(crate) enum Shortage {
+    /// The disk is full, or as full as it may get.
+    Full(String),
+    /// It does not work.
+    Failed(io::Error),
+}
+
+/// Sets room for one more segment aside; `segments` are there already.
+pub(crate) fn make(
+    files: &impl Files,
+    spare: Spare,
+    segments: usize,
+    settings: &Settings,
+) -> Result<Spare, Shortage> {
+    let bytes = u64::from(settings.segment_bytes);
+    check_space(files, segments, settings)?;
+    let made = allocate(files, spare, bytes);
+    made.map_err(|error| {
+        if !is_full(&error) {
+            return Shortage::Failed(error);
+        }
+        // What was begun takes room that others need.
+        let _ = files.remove(&spare.path());
+        Shortage::Full(format!("no room for another {bytes} bytes: {error}. Free some space on this disk"))
+    })
+}
+
+pub(crate) fn allocate(files: &impl Files, spare: Spare, bytes: u64) -> io::Result<Spare> {
+    let file = files.create(&spare.path())?;
+    file.allocate(bytes)?;
+    file.sync_data()?;
+    files.sync_folder(Path::new(LOG))?;
+    Ok(spare)
+}
+
+fn check_space(files: &impl Files, segments: usize, settings: &Settings) -> Result<(), Shortage> {
+    let bytes = u64::from(settings.segment_bytes);
+    let taken = (segments as u64 + 1) * bytes;
+    if let Some(max) = settings.disk_max.filter(|max| taken > *max) {
+        return Err(Shortage::Full(format!(
+            "the store may take {max} bytes and would take {taken}. Raise that limit, or let queues drain"
+        )));
+    }
+    let (free, total) = files.space().map_err(Shortage::Failed)?;
+    let least = settings.free_min.unwrap_or(FREE_BYTES.min(total / 100 * FREE_PERCENT));
+    if free < bytes.saturating_add(least) {
+        return Err(Shortage::Full(format!(
+            "{free} of {total} bytes are free, and {least} are to stay free. Free some space on this disk"
+        )));
+    }
+    Ok(())
+}
+
+/// Does it mean that the disk, or what is ours of it, is full?
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Makes a segment of room that was set aside.
+pub(crate) fn name<F: Files>(files: &F, spare: Spare, number: u32) -> io::Result<Next<F>> {
+    let file = files.open(&spare.path())?;
+    if !spare.is_filled {
+        let len = file.len()?;
+        fill(&file, len)?;
+    }
+    files.rename(&spare.path(), &names::segment(number))?;
+    files.sync_folder(Path::new(LOG))?;
+    Ok(Next { number, file: Arc::new(file) })
+}
+
+/// Gives segments back: so many to be used again under the names of spares, the others to the disk.
+pub(crate) fn give_back<F: Files>(
+    files: &F,
+    segments: &[(u32, Arc<F::File>)],
+    mut welcome: Vec<Spare>,
+    bytes: u64,
+) -> io::Result<Vec<Spare>> {
+    let mut spares = Vec::new();
+    for (segment, file) in segments {
+        // One of another length is of no use: it grew, or other settings made it.
+        match if file.len()? == bytes { welcome.pop() } else { None } {
+            Some(spare) => {
+                files.rename(&names::segment(*segment), &spare.path())?;
+                spares.push(spare);
+            }
+            None => files.remove(&names::segment(*segment))?,
+        }
+    }
+    files.sync_folder(Path::new(LOG))?;
+    Ok(spares)
+}

@@ -1,0 +1,231 @@
+//! Batches that wait to be written.
+//!
+//! The rule: a shard's batches stay in their order. Those of other shards pass a batch whose Messages must be written
+//! apart, before it; that shard's own wait behind it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use martlet_record::{Batch, Body, Message, Need, Record, SessionRecord, Stored, Time};
+
+/// Lazy batches ride with others, at the latest after so many milliseconds …
+pub(crate) const LAZY_MS: u64 = 100;
+/// … or once there are so many bytes of them.
+const LAZY_BYTES: usize = 256 << 10;
+
+/// A batch on its way.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) batch: Batch,
+    /// Bytes it takes at most, as far as that can be said before it is written.
+    pub(crate) weight: usize,
+    /// It makes the store longer for what somebody published.
+    pub(crate) is_publish: bool,
+    /// Some of its Messages go before it.
+    pub(crate) is_apart: bool,
+    since: Time,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    ready: VecDeque<Waiting>,
+    apart: VecDeque<Waiting>,
+    /// Shards with a batch in `apart`, as bits.
+    held: u64,
+    /// Of those that are ready: how many somebody waits for, and bytes.
+    urgent: usize,
+    bytes: usize,
+    /// Ready, and some of its Messages went before it.
+    ready_apart: usize,
+}
+
+impl Waiting {
+    pub(crate) fn new(batch: Batch, weight: usize, is_apart: bool, since: Time) -> Self {
+        let is_publish = batch.records.iter().any(is_publish);
+        Self { batch, weight, is_publish, is_apart, since }
+    }
+
+    fn is_urgent(&self) -> bool {
+        // A checkpoint waits for a batch whose Messages are written already.
+        self.batch.need > Need::Lazy || self.is_apart
+    }
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, waiting: Waiting) {
+        let shard = 1 << waiting.batch.shard.index();
+        if waiting.is_apart || self.held & shard != 0 {
+            self.held |= shard;
+            self.apart.push_back(waiting);
+        } else {
+            self.push_ready(waiting);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.apart.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ready.len() + self.apart.len()
+    }
+
+    /// Must something be written now?
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        self.due().is_some_and(|due| due <= now)
+    }
+
+    /// When something must be written.
+    pub(crate) fn due(&self) -> Option<Time> {
+        let first = self.ready.front()?;
+        let waits = self.urgent == 0 && self.bytes < LAZY_BYTES;
+        Some(if waits { first.since.after_millis(LAZY_MS) } else { Time::START })
+    }
+
+    pub(crate) fn first(&self) -> Option<&Waiting> {
+        self.ready.front()
+    }
+
+    pub(crate) fn take_first(&mut self) -> Option<Waiting> {
+        let first = self.ready.pop_front()?;
+        self.urgent -= usize::from(first.is_urgent());
+        self.bytes -= first.weight;
+        self.ready_apart -= usize::from(first.is_apart);
+        Some(first)
+    }
+
+    /// The next batch some of whose Messages are to be written before it.
+    pub(crate) fn first_apart(&self) -> Option<&Waiting> {
+        self.apart.front()
+    }
+
+    /// Is there a batch whose Messages were written, and itself not yet?
+    pub(crate) fn has_ready_apart(&self) -> bool {
+        self.ready_apart > 0
+    }
+
+    /// Its Messages are written: it goes where the others are, and what waited behind it only.
+    pub(crate) fn release_apart(&mut self) {
+        let mut released = self.apart.pop_front();
+        while let Some(waiting) = released {
+            self.push_ready(waiting);
+            released = self.apart.pop_front_if(|next| !next.is_apart);
+        }
+        self.held = self.apart.iter().fold(0, |held, next| held | 1 << next.batch.shard.index());
+    }
+
+    /// Takes it out: it will not be written.
+    pub(crate) fn take_apart(&mut self) -> Option<Waiting> {
+        let first = self.apart.pop_front()?;
+        if self.apart.front().is_some_and(|next| !next.is_apart) {
+            self.release_apart();
+        }
+        self.held = self.apart.iter().fold(0, |held, next| held | 1 << next.batch.shard.index());
+        Some(first)
+    }
+
+    /// All of them, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.ready.iter().chain(&self.apart)
+    }
+
+    /// Empties it.
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waiting> {
+        let old = std::mem::take(self);
+        old.ready.into_iter().chain(old.apart)
+    }
+
+    fn push_ready(&mut self, waiting: Waiting) {
+        self.urgent += usize::from(waiting.is_urgent());
+        self.bytes += waiting.weight;
+        self.ready_apart += usize::from(waiting.is_apart);
+        self.ready.push_back(waiting);
+    }
+}
+
+fn is_publish(record: &Record) -> bool {
+    match record {
+        // A Will was promised, and a Message that was delayed or passed on is in the log already.
+        Record::Published(published) => {
+            published.will_of.is_none() && published.was_delayed.is_none() && published.passed_from.is_none()
+        }
+        Record::Retained { body, .. } => body.is_some(),
+        Record::Delayed(_) => true,
+        _ => false,
+    }
+}
+
+/// Bytes of a copy, and of a Subscription Identifier or a Packet Identifier.
+const COPY: usize = 24;
+const ID: usize = 5;
+
+/// Bytes a batch takes in the log, or a little more; its Messages that are not in the log yet are told to `bodies`.
+pub(crate) fn weigh<'a>(batch: &'a Batch, bodies: &mut dyn FnMut(&'a Arc<Message>)) -> usize {
+    const BATCH: usize = 32;
+    const BODY: usize = 24;
+    let own: usize = batch.records.iter().map(weigh_record).sum();
+    let named = batch.records.iter().flat_map(Record::bodies);
+    let written = named.map(|body| match body.held().filter(|message| message.place().is_none()) {
+        Some(message) => {
+            bodies(message);
+            BODY + message.encoded_len()
+        }
+        None => BODY,
+    });
+    BATCH + own + written.sum::<usize>()
+}
+
+/// Bytes of a record but for the Messages it names.
+fn weigh_record(record: &Record) -> usize {
+    const RECORD: usize = 48;
+    RECORD
+        + match record {
+            Record::Opened(opened) | Record::Resumed(opened) => weigh_terms(opened),
+            Record::Subscribed(made) => made.filter.to_string().len(),
+            Record::Unsubscribed { filter, .. } => filter.to_string().len(),
+            Record::Published(published) => {
+                let copies = published.copies.iter().flat_map(|(_, copies)| copies);
+                weigh_copies(copies.map(|copy| (&copy.subscription_ids, &copy.share)))
+            }
+            Record::Retained { topic, .. } => topic.len(),
+            Record::Kept(kept) => {
+                let filters = kept.subscriptions.iter().map(|(filter, ..)| COPY + filter.to_string().len());
+                weigh_terms(&kept.terms) + kept.inbound.len() * ID + filters.sum::<usize>()
+            }
+            Record::KeptCopies { copies, .. } => {
+                weigh_copies(copies.iter().map(|copy| (&copy.subscription_ids, &copy.share)))
+            }
+            Record::Disconnected { .. }
+            | Record::Ended { .. }
+            | Record::Delayed(_)
+            | Record::Sent { .. }
+            | Record::Received { .. }
+            | Record::Settled { .. }
+            | Record::Released { .. }
+            | Record::Snapshotted { .. } => 0,
+        }
+}
+
+fn weigh_terms(terms: &SessionRecord) -> usize {
+    const WILL: usize = 24;
+    terms.client_id.len() + terms.will.as_ref().map_or(0, |will| WILL + will.message.encoded_len())
+}
+
+type Ids = Option<Arc<[u32]>>;
+
+/// A Shared Subscription is written once for all copies in a row that were chosen for it.
+fn weigh_copies<'a, S: ToString + 'a>(copies: impl Iterator<Item = (&'a Ids, &'a Option<Arc<S>>)>) -> usize {
+    let mut last: Option<&Arc<S>> = None;
+    let weigh = |(ids, share): (&'a Ids, &'a Option<Arc<S>>)| {
+        let ids = ids.as_ref().map_or(0, |ids| ids.len() * ID);
+        let new = share.as_ref().filter(|share| last.is_none_or(|last| !Arc::ptr_eq(last, share)));
+        last = share.as_ref().or(last);
+        COPY + ids + new.map_or(0, |share| share.to_string().len())
+    };
+    copies.map(weigh).sum()
+}
+
+/// The bodies a batch names that are in the log already.
+pub(crate) fn named(batch: &Batch) -> impl Iterator<Item = Stored> + '_ {
+    batch.records.iter().flat_map(Record::bodies).filter_map(Body::stored)
+}

@@ -1,0 +1,181 @@
+//! What is committed comes back; what is not waits as long as it may and no longer.
+
+mod support;
+
+use martlet_disk::{Folder, OpenError, Settings, open};
+use martlet_record::{Need, Outcome, Position, Room};
+use support::{Call, Memory, Rig, message, numbers, published, settings, settled};
+
+const SEGMENT: u32 = 1 << 20;
+
+#[test]
+fn what_was_committed_comes_back_in_order() {
+    let mut rig = Rig::new(SEGMENT);
+    let positions: Vec<Position> = (0..10).map(|at| rig.commit(vec![settled(1, at)])).collect();
+    let again = rig.restart(&settings(SEGMENT)).expect("nothing happened to it");
+    assert_eq!(numbers(&again.read), (1..=10).collect::<Vec<_>>());
+    assert_eq!(again.read.iter().map(|(_, position)| *position).collect::<Vec<_>>(), positions);
+    assert_eq!(again.read[3].0.records, [settled(1, 3)]);
+    assert_eq!(again.recovered.torn, None);
+}
+
+#[test]
+fn a_batch_is_synced_before_it_is_committed_and_one_sync_serves_all_that_wait() {
+    let mut rig = Rig::new(SEGMENT);
+    let before = rig.disk.calls(Call::SyncData);
+    (0..5).for_each(|at| rig.submit(at, vec![settled(1, u64::from(at))], Need::Synced));
+    let done = rig.step();
+    assert_eq!(done.len(), 5);
+    assert!(done.windows(2).all(|two| two[0].position == two[1].position), "one frame");
+    assert_eq!(rig.disk.calls(Call::SyncData) - before, 1);
+}
+
+#[test]
+fn what_is_only_to_be_written_is_not_synced() {
+    let mut rig = Rig::new(SEGMENT);
+    let before = rig.disk.calls(Call::SyncData);
+    rig.submit(0, vec![settled(1, 0)], Need::Written);
+    assert_eq!(rig.step().len(), 1);
+    rig.wait(10_000);
+    assert_eq!(rig.disk.calls(Call::SyncData), before);
+}
+
+#[test]
+fn what_is_to_be_synced_soon_is_committed_at_once_and_synced_a_tenth_of_a_second_later() {
+    let mut rig = Rig::new(SEGMENT);
+    let before = rig.disk.calls(Call::SyncData);
+    rig.submit(0, vec![settled(1, 0)], Need::SyncedSoon);
+    assert_eq!(rig.step().len(), 1);
+    rig.wait(99);
+    assert_eq!(rig.disk.calls(Call::SyncData), before);
+    rig.wait(1);
+    assert_eq!(rig.disk.calls(Call::SyncData), before + 1);
+    rig.wait(10_000);
+    assert_eq!(rig.disk.calls(Call::SyncData), before + 1, "there is nothing new to sync");
+}
+
+#[test]
+fn a_lazy_batch_rides_along_or_goes_alone_after_a_tenth_of_a_second() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.submit(0, vec![settled(1, 0)], Need::Lazy);
+    assert!(rig.step().is_empty());
+    assert!(rig.wait(99).is_empty());
+    assert_eq!(rig.wait(1).len(), 1);
+
+    rig.submit(0, vec![settled(1, 1)], Need::Lazy);
+    assert!(rig.step().is_empty());
+    rig.submit(1, vec![settled(2, 0)], Need::Synced);
+    let done = rig.step();
+    assert_eq!(done.iter().map(|done| done.batch.number.0).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(done[0].position, done[1].position);
+}
+
+#[test]
+fn many_lazy_bytes_do_not_wait() {
+    let mut rig = Rig::new(8 * SEGMENT);
+    let message = message(&[7; 100_000]);
+    (0..4).for_each(|_| rig.submit(0, vec![published(&message, 1)], Need::Lazy));
+    assert_eq!(rig.step().len(), 4);
+}
+
+#[test]
+fn a_message_is_written_once_however_many_batches_name_it() {
+    let mut rig = Rig::new(SEGMENT);
+    let message = message(&[7; 5000]);
+    let before = rig.log.stats().written_bytes;
+    rig.commit(vec![published(&message, 1), published(&message, 2)]);
+    rig.commit(vec![published(&message, 3)]);
+    assert!(rig.log.stats().written_bytes - before < 5000 + 300);
+    assert_eq!(rig.fetch(&message).expect("it is there").view().payload, [7; 5000]);
+    let again = rig.restart(&settings(SEGMENT)).expect("nothing happened to it");
+    assert_eq!(again.fetch(&message).expect("it is there").view().payload, [7; 5000]);
+}
+
+#[test]
+fn an_idle_log_writes_nothing() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.commit(vec![settled(1, 0)]);
+    rig.wait(1000);
+    let before = (rig.disk.written(), rig.disk.calls(Call::SyncData), rig.disk.calls(Call::SyncFolder));
+    (0..100).for_each(|_| drop(rig.wait(60_000)));
+    let after = (rig.disk.written(), rig.disk.calls(Call::SyncData), rig.disk.calls(Call::SyncFolder));
+    assert_eq!(before, after);
+    assert_eq!(rig.log.due(), None, "nobody need wake up for it");
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_committed_any_more() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.commit(vec![settled(1, 0)]);
+    rig.disk.break_call(Call::SyncData);
+    rig.submit(0, vec![settled(1, 1)], Need::Synced);
+    assert_eq!(rig.step()[0].outcome, Outcome::Unknown);
+    assert_eq!(rig.log.room(), Room::Failed);
+    assert!(rig.log.trouble().expect("there is").contains("start again"));
+    // The disk seems to work again: what it lost it does not say.
+    rig.disk.mend();
+    for need in [Need::Synced, Need::Written, Need::Lazy] {
+        rig.submit(0, vec![settled(1, 2)], need);
+        assert_eq!(rig.step()[0].outcome, Outcome::Unknown);
+    }
+    let again = rig.restart(&settings(SEGMENT)).expect("the first is safe");
+    assert_eq!(numbers(&again.read)[0], 1);
+    assert_eq!(again.log.room(), Room::Open);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_committed_any_more() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.disk.break_call(Call::Write);
+    rig.submit(0, vec![settled(1, 0)], Need::Written);
+    assert_eq!(rig.step()[0].outcome, Outcome::Unknown);
+    rig.disk.mend();
+    rig.submit(0, vec![settled(1, 1)], Need::Synced);
+    assert_eq!(rig.step()[0].outcome, Outcome::Unknown);
+}
+
+#[test]
+fn the_log_goes_on_in_the_next_segment() {
+    let mut rig = Rig::new(16 << 10);
+    let messages: Vec<_> = (0..100).map(|at| rig.publish(1, &[at; 1000])).collect();
+    assert!(rig.disk.segments().len() >= 7, "{:?}", rig.disk.paths());
+    let again = rig.restart(&settings(16 << 10)).expect("nothing happened to it");
+    assert_eq!(numbers(&again.read), (1..=100).collect::<Vec<_>>());
+    for (at, message) in messages.iter().enumerate() {
+        assert_eq!(again.fetch(message).expect("it is there").view().payload[0] as usize, at);
+    }
+}
+
+#[test]
+fn a_log_goes_on_where_it_was_closed() {
+    let mut rig = Rig::new(16 << 10);
+    rig.submit(0, vec![settled(1, 0)], Need::Lazy);
+    rig.close();
+    for round in 1..20 {
+        rig = rig.restart(&settings(16 << 10)).expect("nothing happened to it");
+        assert_eq!(rig.read.len(), round * 2 - 1);
+        rig.commit(vec![published(&message(&[1; 3000]), 1)]);
+        rig.commit(vec![settled(1, 0)]);
+        rig.close();
+    }
+}
+
+#[test]
+fn one_folder_has_one_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Folder::take(folder.path(), false).expect("nobody has it");
+    assert!(matches!(Folder::take(folder.path(), false), Err(OpenError::InUse)));
+    drop(first);
+    let files = Folder::take(folder.path(), false).expect("it is free again");
+    let small = Settings { segment_bytes: 4096, ..Settings::default() };
+    drop(open(files, &small).expect("an empty folder"));
+}
+
+#[test]
+fn segments_without_a_name_of_the_store_are_not_touched() {
+    let disk = Memory::default();
+    disk.set_bytes("log/00000001.seg", vec![1; 4096]);
+    let opened = open(disk.clone(), &settings(4096));
+    assert!(matches!(opened, Err(OpenError::NotAStore(_))));
+    assert_eq!(disk.bytes("log/00000001.seg"), [1; 4096]);
+}
