@@ -2,8 +2,12 @@
 //!
 //! The rule: an experiment starts its own brokers in folders of its own and leaves nothing behind.
 
+mod backlog;
 mod contract;
+mod disk_full;
 mod kill;
+mod million;
+mod snapshots;
 mod speed;
 mod strace;
 
@@ -19,6 +23,10 @@ pub(crate) enum Experiment {
     Contract(contract::Arguments),
     Kill(kill::Arguments),
     Strace(strace::Arguments),
+    Snapshots(snapshots::Arguments),
+    DiskFull(disk_full::Arguments),
+    Million(million::Arguments),
+    Backlog(backlog::Arguments),
     Speed(speed::Arguments),
 }
 
@@ -29,6 +37,10 @@ impl Experiment {
             Self::Contract(arguments) => contract::run(arguments, setup, report),
             Self::Kill(arguments) => kill::run(arguments, setup, report),
             Self::Strace(arguments) => strace::run(arguments, setup, report),
+            Self::Snapshots(arguments) => snapshots::run(arguments, setup, report),
+            Self::DiskFull(arguments) => disk_full::run(arguments, setup, report),
+            Self::Million(arguments) => million::run(arguments, setup, report),
+            Self::Backlog(arguments) => backlog::run(arguments, setup, report),
             Self::Speed(arguments) => speed::run(arguments, setup, report),
         }
     }
@@ -39,6 +51,10 @@ impl Experiment {
             Self::Contract(_) => "contract",
             Self::Kill(_) => "kill",
             Self::Strace(_) => "strace",
+            Self::Snapshots(_) => "snapshots",
+            Self::DiskFull(_) => "disk-full",
+            Self::Million(_) => "million",
+            Self::Backlog(_) => "backlog",
             Self::Speed(_) => "speed",
         }
     }

@@ -46,6 +46,21 @@ impl Process {
         Ok(Duration::from_secs(1) * ticks / per_second)
     }
 
+    /// Whether SIGSTOP has reached all its threads: none is inside a system call any more.
+    pub fn is_stopped(self) -> Result<bool> {
+        let folder = self.file("task");
+        let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        for entry in entries {
+            let stat =
+                fs::read_to_string(entry?.path().join("stat")).context("reading the state of a thread")?;
+            let (_, fields) = stat.rsplit_once(')').context("stat has no program name")?;
+            if !fields.trim_start().starts_with('T') {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Sockets it holds open, listeners included.
     pub fn sockets(self) -> Result<usize> {
         let folder = self.file("fd");

@@ -54,11 +54,11 @@ impl Program {
         &self.path
     }
 
-    /// The program and its arguments to listen on `port`.
+    /// The program and its arguments to listen on `port` and keep nothing.
     pub fn command_line(&self, port: u16) -> Vec<OsString> {
         let mut words = vec![self.path.clone().into_os_string()];
         if !self.is_mosquitto {
-            words.push("broker".into());
+            words.extend(["broker", "--durability", "memory"].map(OsString::from));
         }
         words.extend(["-p".into(), port.to_string().into()]);
         words
@@ -91,6 +91,6 @@ mod tests {
     #[test]
     fn any_other_program_is_started_as_martlet() {
         let words = Program::at(PathBuf::from("/opt/martlet")).command_line(1999);
-        assert_eq!(words, ["/opt/martlet", "broker", "-p", "1999"]);
+        assert_eq!(words, ["/opt/martlet", "broker", "--durability", "memory", "-p", "1999"]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use martlet_witness::crowd::{Crowd, Event};
-use martlet_witness::wire::{self, Packet, kind};
+use martlet_witness::wire::{Packet, kind};
 
 use super::{Counts, Publisher, Subscriber};
 
@@ -24,7 +24,6 @@ pub(crate) struct Fleet {
     waiting: Vec<usize>,
     /// Members that something happened to in this turn.
     touched: Vec<usize>,
-    beginning: Instant,
     counts: Counts,
 }
 
@@ -34,8 +33,6 @@ pub(crate) struct Member {
     link: Link,
     is_wanted: bool,
     is_touched: bool,
-    /// CONNACKs that accepted it.
-    welcomes: u64,
     out: Vec<u8>,
 }
 
@@ -60,7 +57,6 @@ impl Fleet {
             member_of: Vec::new(),
             waiting: Vec::new(),
             touched: Vec::new(),
-            beginning: Instant::now(),
             counts: Counts::default(),
         })
     }
@@ -107,12 +103,7 @@ impl Fleet {
         self.counts
     }
 
-    /// The beginning that stamps count from.
-    pub(crate) fn beginning(&self) -> Instant {
-        self.beginning
-    }
-
-    /// All members.
+    /// All members, by the numbers they were added under.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
@@ -189,9 +180,9 @@ impl Fleet {
     }
 
     fn add(&mut self, client: Client) -> usize {
-        let link = Link::Down { retry_at: self.beginning };
+        let link = Link::Down { retry_at: Instant::now() };
         let (is_wanted, is_touched) = (false, false);
-        self.members.push(Member { client, link, is_wanted, is_touched, welcomes: 0, out: Vec::new() });
+        self.members.push(Member { client, link, is_wanted, is_touched, out: Vec::new() });
         self.members.len() - 1
     }
 
@@ -221,11 +212,10 @@ impl Fleet {
 
     fn receive(&mut self, member: usize, number: usize, packet: &Packet) {
         self.touch(member);
-        let Member { client, link, welcomes, out, .. } = &mut self.members[member];
+        let Member { client, link, out, .. } = &mut self.members[member];
         if packet.kind == kind::CONNACK {
             if packet.is_welcome() {
                 *link = Link::Open(number);
-                *welcomes += 1;
                 self.counts.welcomed += 1;
                 match client {
                     Client::Publisher(publisher) => publisher.welcomed(packet.session_present(), out),
@@ -236,9 +226,7 @@ impl Fleet {
         }
         match client {
             Client::Publisher(publisher) => publisher.receive(packet, &mut self.counts, out),
-            Client::Subscriber(subscriber) => {
-                subscriber.receive(packet, self.beginning, &mut self.counts, out);
-            }
+            Client::Subscriber(subscriber) => subscriber.receive(packet, &mut self.counts, out),
         }
     }
 
@@ -250,7 +238,7 @@ impl Fleet {
             *is_touched = false;
             let Link::Open(number) = *link else { continue };
             if let Client::Publisher(publisher) = client {
-                publisher.pump(self.beginning, out);
+                publisher.pump(out);
             }
             if !out.is_empty() {
                 self.crowd.send(number, out);
@@ -265,29 +253,9 @@ impl Fleet {
             self.touched.push(member);
         }
     }
-
-    /// Ends every connection with a DISCONNECT.
-    pub(crate) fn disconnect_all(&mut self) {
-        for member in 0..self.members.len() {
-            if let Link::Open(number) = self.members[member].link {
-                self.crowd.send(number, &wire::DISCONNECT);
-            }
-            self.go_offline(member);
-        }
-    }
 }
 
 impl Member {
-    /// CONNACKs that accepted it.
-    pub(crate) fn welcomes(&self) -> u64 {
-        self.welcomes
-    }
-
-    /// Whether it wants to be online.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.is_wanted
-    }
-
     /// The publisher it is, if it is one.
     pub(crate) fn as_publisher(&self) -> Option<&Publisher> {
         match &self.client {

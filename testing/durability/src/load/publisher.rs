@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use martlet_witness::wire::{self, Connect, Outgoing, Packet, Version, kind};
 
@@ -41,6 +40,8 @@ pub(crate) struct Publisher {
     has_session: bool,
     acknowledged: Bits,
     refused: Bits,
+    /// The Reason Code of the last refusal.
+    refusal: Option<u8>,
     /// Sessions the broker had and has no more.
     sessions_lost: u64,
     payload: Vec<u8>,
@@ -49,7 +50,6 @@ pub(crate) struct Publisher {
 /// A message that is not wholly acknowledged.
 struct Flight {
     ordinal: u64,
-    sent_at: u64,
     /// PUBREC has arrived.
     is_released: bool,
 }
@@ -69,12 +69,13 @@ impl Publisher {
             has_session: false,
             acknowledged: Bits::default(),
             refused: Bits::default(),
+            refusal: None,
             sessions_lost: 0,
             payload,
         }
     }
 
-    /// Publishes until `goal` messages have been published since the beginning.
+    /// Publishes until `goal` messages have been published since the beginning, or one is refused.
     pub(crate) fn set_goal(&mut self, goal: u64) {
         self.goal = goal;
     }
@@ -102,6 +103,16 @@ impl Publisher {
     /// Messages refused, by their ordinals.
     pub(crate) fn refused(&self) -> &Bits {
         &self.refused
+    }
+
+    /// The Reason Code of the last refusal.
+    pub(crate) fn refusal(&self) -> Option<u8> {
+        self.refusal
+    }
+
+    /// Messages on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Sessions the broker forgot.
@@ -151,7 +162,7 @@ impl Publisher {
             if flight.is_released {
                 out.extend(wire::acknowledgement(kind::PUBREL, identifier(flight.ordinal)));
             } else {
-                self.write(flight.ordinal, flight.sent_at, session_present, out);
+                self.write(flight.ordinal, session_present, out);
             }
         }
         self.in_flight = flights;
@@ -174,29 +185,24 @@ impl Publisher {
     }
 
     /// Publishes as much as the window and the goal allow.
-    pub(super) fn pump(&mut self, beginning: Instant, out: &mut Vec<u8>) {
-        if self.published >= self.goal || self.in_flight.len() >= self.terms.window {
-            return;
-        }
-        // The same instant for all: a clock read for each message would cost more than the message.
-        let sent_at = u64::try_from(beginning.elapsed().as_nanos()).expect("no experiment lasts 584 years");
+    pub(super) fn pump(&mut self, out: &mut Vec<u8>) {
         while self.published < self.goal
             && self.in_flight.len() < self.terms.window
             // The oldest flight may be held for long while others come and go: its identifier is taken.
             && self.in_flight.front().is_none_or(|oldest| self.published - oldest.ordinal < IDENTIFIERS)
         {
-            self.write(self.published, sent_at, false, out);
-            self.in_flight.push_back(Flight { ordinal: self.published, sent_at, is_released: false });
+            self.write(self.published, false, out);
+            self.in_flight.push_back(Flight { ordinal: self.published, is_released: false });
             self.published += 1;
         }
     }
 
-    fn write(&mut self, ordinal: u64, sent_at: u64, dup: bool, out: &mut Vec<u8>) {
+    fn write(&mut self, ordinal: u64, dup: bool, out: &mut Vec<u8>) {
         let topics = self.terms.topics.len() as u64;
         let topic = ordinal % topics;
         let index = usize::try_from(topic).expect("below a length");
         let offset = u32::try_from(topic).expect("streams are numbered by 32 bits");
-        let stamp = Stamp { stream: self.terms.first_stream + offset, sequence: ordinal / topics, sent_at };
+        let stamp = Stamp { stream: self.terms.first_stream + offset, sequence: ordinal / topics };
         stamp.fill(&mut self.payload);
         let Terms { version, qos, topics, .. } = &self.terms;
         let message = Outgoing {
@@ -213,7 +219,10 @@ impl Publisher {
         let Some(flight) = self.flight(id).and_then(|index| self.in_flight.remove(index)) else { return };
         if reason >= 0x80 {
             self.refused.insert(flight.ordinal);
+            self.refusal = Some(reason);
             counts.refused += 1;
+            // Nobody gains by asking again at once.
+            self.stop();
         } else {
             self.acknowledged.insert(flight.ordinal);
             counts.acknowledged += 1;
@@ -270,12 +279,12 @@ mod tests {
         let (mut publisher, mut out, mut counts) =
             (publisher(1, 3, &["a", "b"]), Vec::new(), Counts::default());
         publisher.set_goal(5);
-        publisher.pump(Instant::now(), &mut out);
+        publisher.pump(&mut out);
         assert_eq!(sent(&out), [(10, 0, false), (11, 0, false), (10, 1, false)]);
         out.clear();
         publisher.receive(&packet(&wire::puback(1)), &mut counts, &mut out);
         publisher.receive(&packet(&wire::puback(1)), &mut counts, &mut out);
-        publisher.pump(Instant::now(), &mut out);
+        publisher.pump(&mut out);
         assert_eq!(sent(&out), [(11, 1, false)]);
         assert_eq!(counts.acknowledged, 1);
         assert_eq!(publisher.of_stream(10, publisher.acknowledged()).count(), 1);
@@ -287,7 +296,7 @@ mod tests {
         let (mut publisher, mut out, mut counts) = (publisher(2, 3, &["a"]), Vec::new(), Counts::default());
         publisher.set_goal(3);
         publisher.welcomed(false, &mut out);
-        publisher.pump(Instant::now(), &mut out);
+        publisher.pump(&mut out);
         publisher.receive(&packet(&wire::acknowledgement(kind::PUBREC, 1)), &mut counts, &mut out);
         publisher.receive(&packet(&wire::acknowledgement(kind::PUBREC, 2)), &mut counts, &mut out);
         publisher.receive(&packet(&wire::acknowledgement(kind::PUBCOMP, 1)), &mut counts, &mut out);
@@ -307,11 +316,11 @@ mod tests {
     fn a_refused_message_is_not_an_acknowledged_one() {
         let (mut publisher, mut out, mut counts) = (publisher(2, 3, &["a"]), Vec::new(), Counts::default());
         publisher.set_goal(1);
-        publisher.pump(Instant::now(), &mut out);
+        publisher.pump(&mut out);
         out.clear();
         publisher.receive(&packet(&[0x50, 3, 0, 1, 0x97]), &mut counts, &mut out);
         assert!(out.is_empty() && publisher.is_done());
         assert_eq!((counts.refused, counts.acknowledged), (1, 0));
-        assert!(publisher.refused().contains(0));
+        assert_eq!((publisher.refused().count(), publisher.refusal()), (1, Some(0x97)));
     }
 }

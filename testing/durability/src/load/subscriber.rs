@@ -4,13 +4,13 @@
 //! [MQTT-4.3.3-10]; order is judged by what is delivered the first time.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use martlet_witness::wire::{self, Connect, Packet, Publish, Version, kind};
 
 use super::{Bits, Counts, Publisher, Stamp};
 
 /// A subscriber with one Subscription.
+#[derive(Clone)]
 pub(crate) struct Subscriber {
     client_id: String,
     version: Version,
@@ -23,12 +23,10 @@ pub(crate) struct Subscriber {
     unreleased: HashMap<u16, Stamp>,
     streams: HashMap<u32, Stream>,
     faults: Faults,
-    /// Ages of messages when they are delivered, if anybody wants to know.
-    latencies: Option<Vec<Duration>>,
 }
 
 /// What came of one stream.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Stream {
     seen: Bits,
     latest: Option<u64>,
@@ -83,13 +81,7 @@ impl Subscriber {
             unreleased: HashMap::new(),
             streams: HashMap::new(),
             faults: Faults::default(),
-            latencies: None,
         }
-    }
-
-    /// From now on remembers how old messages are when they come.
-    pub(crate) fn take_latencies(&mut self) -> Vec<Duration> {
-        self.latencies.replace(Vec::new()).unwrap_or_default()
     }
 
     /// The broker has granted its Subscription.
@@ -97,10 +89,9 @@ impl Subscriber {
         self.is_subscribed
     }
 
-    /// The broker already has a Session of it with its Subscription.
-    pub(crate) fn assume_session(&mut self) {
-        self.has_session = true;
-        self.is_subscribed = true;
+    /// Nothing of a delivery is unfinished on its side.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.unreleased.is_empty()
     }
 
     /// What the broker did wrong.
@@ -114,7 +105,7 @@ impl Subscriber {
     }
 
     /// Messages of this stream, by their sequence numbers.
-    pub(crate) fn seen(&self, stream: u32) -> Option<&Bits> {
+    fn seen(&self, stream: u32) -> Option<&Bits> {
         self.streams.get(&stream).map(|stream| &stream.seen)
     }
 
@@ -125,13 +116,29 @@ impl Subscriber {
 
     /// Acknowledged messages of `publisher` that it should have and has not, of the topics its filter matches.
     pub(crate) fn missing(&self, publisher: &Publisher) -> u64 {
+        self.missing_of(publisher, publisher.acknowledged())
+    }
+
+    /// The same among these messages of his.
+    pub(crate) fn missing_of(&self, publisher: &Publisher, ordinals: &Bits) -> u64 {
+        let missing = |wanted: &Bits, seen: &Bits| wanted.missing_in(seen).count() as u64;
+        self.compare(publisher, ordinals, missing)
+    }
+
+    /// How many of these messages of `publisher` it has got.
+    pub(crate) fn got_of(&self, publisher: &Publisher, ordinals: &Bits) -> u64 {
+        self.compare(publisher, ordinals, |wanted, seen| {
+            wanted.count() - wanted.missing_in(seen).count() as u64
+        })
+    }
+
+    fn compare(&self, publisher: &Publisher, ordinals: &Bits, figure: impl Fn(&Bits, &Bits) -> u64) -> u64 {
         let none = Bits::default();
         publisher
             .streams()
             .filter(|(_, topic)| matches(&self.filter, topic))
             .map(|(stream, _)| {
-                let promised = publisher.of_stream(stream, publisher.acknowledged());
-                promised.missing_in(self.seen(stream).unwrap_or(&none)).count() as u64
+                figure(&publisher.of_stream(stream, ordinals), self.seen(stream).unwrap_or(&none))
             })
             .sum()
     }
@@ -157,16 +164,10 @@ impl Subscriber {
         }
     }
 
-    pub(super) fn receive(
-        &mut self,
-        packet: &Packet,
-        beginning: Instant,
-        counts: &mut Counts,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn receive(&mut self, packet: &Packet, counts: &mut Counts, out: &mut Vec<u8>) {
         match packet.kind {
             kind::PUBLISH => match packet.publish(self.version) {
-                Some(publish) => self.receive_publish(&publish, beginning, counts, out),
+                Some(publish) => self.receive_publish(&publish, counts, out),
                 None => self.faults.damaged += 1,
             },
             kind::PUBREL => {
@@ -182,13 +183,7 @@ impl Subscriber {
         }
     }
 
-    fn receive_publish(
-        &mut self,
-        publish: &Publish<'_>,
-        beginning: Instant,
-        counts: &mut Counts,
-        out: &mut Vec<u8>,
-    ) {
+    fn receive_publish(&mut self, publish: &Publish<'_>, counts: &mut Counts, out: &mut Vec<u8>) {
         let Some(stamp) = Stamp::read(publish.payload) else {
             self.faults.damaged += 1;
             return;
@@ -207,9 +202,6 @@ impl Subscriber {
             _ => {}
         }
         self.deliver(stamp, publish.qos, counts);
-        if let Some(latencies) = &mut self.latencies {
-            latencies.push(stamp.age(beginning));
-        }
     }
 
     fn deliver(&mut self, stamp: Stamp, qos: u8, counts: &mut Counts) {
@@ -242,7 +234,7 @@ mod tests {
 
     fn publish(sequence: u64, qos: u8, id: u16) -> Packet {
         let mut payload = [0; 32];
-        Stamp { stream: 1, sequence, sent_at: 0 }.fill(&mut payload);
+        Stamp { stream: 1, sequence }.fill(&mut payload);
         let mut bytes = Vec::new();
         Outgoing { topic: "t", payload: &payload, qos, retain: false, expiry: None }.write(
             Version::V311,
@@ -260,7 +252,7 @@ mod tests {
     }
 
     fn receive(subscriber: &mut Subscriber, counts: &mut Counts, packet: &Packet) {
-        subscriber.receive(packet, Instant::now(), counts, &mut Vec::new());
+        subscriber.receive(packet, counts, &mut Vec::new());
     }
 
     #[test]
