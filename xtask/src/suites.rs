@@ -110,7 +110,7 @@ fn paho_script(martlet: &Path, more: &str) -> String {
 done
 value() { sed -n "s/^$1 \\([^ ]*\\).*/\\1/p" "$2"; }
 # The suite knows no Reason Code above 0x80 for a refused SUBSCRIBE.
-set -- broker -p "$(value listener "$conf")" --conceal-denials
+set -- broker --durability memory -p "$(value listener "$conf")" --conceal-denials
 for seconds in $(value max_keepalive "$conf"); do set -- "$@" --keep-alive-max "$seconds"; done
 for list in $(value acl_file "$conf"); do
   for filter in $(value 'topic deny' "$list"); do set -- "$@" --deny-subscribe "$filter"; done
@@ -196,7 +196,7 @@ mod tests {
         let output = Command::new(wrapper).arg("-v").arg("-c").arg(&conf).output();
         assert_eq!(
             String::from_utf8(output.unwrap().stdout).unwrap(),
-            "broker -p 18830 --conceal-denials --keep-alive-max 60 --deny-subscribe test/no --more\n"
+            "broker --durability memory -p 18830 --conceal-denials --keep-alive-max 60 --deny-subscribe test/no --more\n"
         );
     }
 }

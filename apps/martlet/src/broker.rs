@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use martlet_server::{
-    Config, Dialect, Error, Handle, KeepAliveProbes, Limits, ListenError, Overflow, Server, SharedStrategy,
-    TcpOptions, TopicFilter, default_runners, raise_descriptor_limit, serve_until_signalled,
+    Config, Dialect, Error, Handle, KeepAliveProbes, Limits, Listen, ListenError, Need, Server,
+    SharedStrategy, TcpOptions, TopicFilter, default_runners, raise_descriptor_limit, serve_until_signalled,
 };
 
 use crate::port_owner;
 use crate::stderr_log::{self, Style};
+use crate::store_options::{StoreOptions, parse_durability};
 
 /// Run the broker.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,8 @@ pub(crate) struct Args {
     pub(crate) port: u16,
 
     /// Address to listen on, with a port of its own if it needs one (0.0.0.0, ::, 192.168.1.5:8883). May be
-    /// repeated. Without it: 127.0.0.1 and ::1, so that only this machine reaches the broker.
+    /// repeated. Without it: 127.0.0.1 and ::1, so that only this machine reaches the broker. With =always, =interval
+    /// or =never behind it, that is what acknowledgements promise there (see --durability).
     #[arg(long, value_name = "ADDRESS", value_parser = parse_bind)]
     bind: Vec<Bind>,
 
@@ -51,10 +52,6 @@ pub(crate) struct Args {
     /// Bytes of messages that may wait for one session; 0: no limit. [default: 16777216; dialect mosquitto: no limit]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     queue_bytes_max: Option<usize>,
-
-    /// What is dropped when a session's queue is full.
-    #[arg(long, value_enum, default_value_t = OverflowName::DropNewest, help_heading = "Limits")]
-    queue_overflow: OverflowName,
 
     /// QoS 1 and 2 messages sent to one client and not yet acknowledged. [default: 1024; dialect mosquitto: 20]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
@@ -106,9 +103,8 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Behaviour")]
     taking_is_life: bool,
 
-    /// Where sessions and messages will be kept over a restart. Nothing is written there yet.
-    #[arg(long, value_name = "FOLDER", help_heading = "Behaviour")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreOptions,
 
     /// Connections the kernel completes before the broker accepts them.
     #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "TCP")]
@@ -135,11 +131,12 @@ pub(crate) struct Args {
     tcp_user_timeout: Option<u64>,
 }
 
-/// An address, with or without a port of its own.
+/// An address, with or without a port and a promise of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bind {
-    Address(IpAddr),
-    Socket(SocketAddr),
+struct Bind {
+    address: IpAddr,
+    port: Option<u16>,
+    need: Option<Need>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -148,14 +145,6 @@ enum DialectName {
     Native,
     /// As Mosquitto 2.0 answers, byte for byte.
     Mosquitto,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OverflowName {
-    /// The message that finds no room.
-    DropNewest,
-    /// The message that waited longest.
-    DropOldest,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -186,11 +175,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     } else {
         tracing::info!("Listening on {addresses}. No client is asked for a password.");
     }
-    let folder = args.data_dir.clone().unwrap_or_else(default_data_dir);
-    tracing::info!(
-        "Data would go to {}; for now all is in memory: nothing is kept over a restart yet.",
-        folder.display()
-    );
+    match &config.store {
+        Some(store) => tracing::info!("Sessions and messages are kept in {}.", store.folder.display()),
+        None => tracing::info!("Everything is in memory: nothing is kept over a restart."),
+    }
     serve_until_signalled(node)?;
     tracing::info!("Shut down.");
     log.finish();
@@ -216,8 +204,9 @@ pub(crate) fn start(config: &Config) -> Result<Handle> {
 }
 
 /// Where clients on this machine, and nobody else, reach a port.
-pub(crate) fn loopback(port: u16) -> Vec<SocketAddr> {
-    vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+pub(crate) fn loopback(port: u16) -> Vec<Listen> {
+    let addresses = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    addresses.map(Listen::at).into()
 }
 
 /// Addresses as people write them.
@@ -240,6 +229,7 @@ impl Args {
         config.connect_timeout = Duration::from_secs(self.connect_timeout);
         config.sys_interval = Duration::from_secs(self.sys_interval);
         self.apply_limits(&mut config);
+        self.store.apply(&mut config);
         let settings = &mut config.settings;
         settings.rules.deny_subscribe.clone_from(&self.deny_subscribe);
         settings.rules.deny_publish.clone_from(&self.deny_publish);
@@ -254,7 +244,6 @@ impl Args {
         let unless_zero = |limit: usize| if limit == 0 { usize::MAX } else { limit };
         set(&mut settings.queue.messages, self.queue_messages_max.map(unless_zero));
         set(&mut settings.queue.bytes, self.queue_bytes_max.map(unless_zero));
-        settings.queue.overflow = self.queue_overflow.into();
         set(&mut settings.send.in_flight, self.in_flight_max);
         settings.keep_alive_max = self.keep_alive_max;
         set(&mut settings.default_session_expiry, self.default_session_expiry);
@@ -262,15 +251,15 @@ impl Args {
         set(&mut settings.maximum_packet_size, self.max_packet_size);
     }
 
-    fn listen(&self) -> Vec<SocketAddr> {
+    fn listen(&self) -> Vec<Listen> {
         if self.bind.is_empty() {
             return loopback(self.port);
         }
-        let address = |bind: &Bind| match *bind {
-            Bind::Address(address) => SocketAddr::new(address, self.port),
-            Bind::Socket(address) => address,
+        let listen = |bind: &Bind| {
+            let address = SocketAddr::new(bind.address, bind.port.unwrap_or(self.port));
+            Listen { need: bind.need, ..Listen::at(address) }
         };
-        self.bind.iter().map(address).collect()
+        self.bind.iter().map(listen).collect()
     }
 
     fn tcp(&self) -> TcpOptions {
@@ -294,32 +283,21 @@ fn set<T>(setting: &mut T, wanted: Option<T>) {
     }
 }
 
-fn parse_bind(text: &str) -> Result<Bind, String> {
-    let address = text.parse().map(Bind::Address);
-    address.or_else(|_| text.parse().map(Bind::Socket)).map_err(|_| {
-        "expected an address such as 0.0.0.0, ::, 192.168.1.5 or, with a port of its own, [::]:8883"
-            .to_owned()
-    })
+fn parse_bind(text: &str) -> Result<Bind> {
+    let (address, promise) =
+        text.split_once('=').map_or((text, None), |(address, promise)| (address, Some(promise)));
+    let need = promise.map(parse_durability).transpose()?;
+    if let Ok(address) = address.parse() {
+        return Ok(Bind { address, port: None, need });
+    }
+    let socket: SocketAddr = address.parse().ok().context(
+        "expected an address such as 0.0.0.0, ::, 192.168.1.5 or, with a port of its own, [::]:8883",
+    )?;
+    Ok(Bind { address: socket.ip(), port: Some(socket.port()), need })
 }
 
 fn parse_filter(text: &str) -> Result<TopicFilter> {
     TopicFilter::parse(text, &Limits::default()).context("this is no topic filter")
-}
-
-/// Where a user's programs keep their data.
-fn default_data_dir() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    data.unwrap_or_else(|| PathBuf::from("/var/lib")).join("martlet")
-}
-
-impl From<OverflowName> for Overflow {
-    fn from(name: OverflowName) -> Self {
-        match name {
-            OverflowName::DropNewest => Self::DropNewest,
-            OverflowName::DropOldest => Self::DropOldest,
-        }
-    }
 }
 
 impl From<Strategy> for SharedStrategy {
@@ -352,11 +330,20 @@ mod tests {
     #[test]
     fn nobody_but_this_machine_is_let_in_unless_asked_for() {
         assert!(
-            config(&[]).listen.iter().all(|address| address.ip().is_loopback() && address.port() == 1883)
+            config(&[]).listen.iter().all(|it| it.address.ip().is_loopback() && it.address.port() == 1883)
         );
         let wide = config(&["-p", "1999", "--bind", "0.0.0.0", "--bind", "[::]:8883"]);
-        assert_eq!(wide.listen, ["0.0.0.0:1999".parse().unwrap(), "[::]:8883".parse().unwrap()]);
+        let addresses: Vec<_> = wide.listen.iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(addresses, ["0.0.0.0:1999", "[::]:8883"]);
         assert!(Line::try_parse_from(["broker", "--bind", "everywhere"]).is_err());
+    }
+
+    #[test]
+    fn a_listener_can_have_a_promise_of_its_own() {
+        let mixed = config(&["--bind", "127.0.0.1", "--bind", "127.0.0.1:1884=fast"]);
+        let needs: Vec<_> = mixed.listen.iter().map(|it| it.need).collect();
+        assert_eq!(needs, [None, Some(Need::SyncedSoon)]);
+        assert!(Line::try_parse_from(["broker", "--bind", "127.0.0.1=perhaps"]).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod subscribe;
 mod connect_options;
 mod port_owner;
 mod stderr_log;
+mod store_options;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -144,9 +144,12 @@ impl Shard {
 
     /// A copy came to its end: it is booked, and there is room for the next.
     fn finish(&mut self, slot: u32, acknowledged: Option<Acknowledged>, now: Now, out: &mut Outbox) {
-        let (Some(resident), Some(acknowledged)) = (self.sessions.get(slot), acknowledged) else { return };
+        let (Some(resident), Some(acknowledged)) = (self.sessions.get_mut(slot), acknowledged) else {
+            return;
+        };
         let mut books = Books {
             ledger: &mut self.counters.ledger,
+            tally: resident.tally.get_or_insert_default(),
             records: &mut self.records,
             session: resident.session.number,
             is_persistent: resident.session.is_persistent(),

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use crate::Ledger;
 
-/// The ledger of a shard and its records of this turn, as far as one Session concerns them.
+/// The ledgers of a shard and of one Client, and the shard's records of this turn.
 #[derive(Debug)]
 pub(crate) struct Books<'a> {
     pub(crate) ledger: &'a mut Ledger,
+    /// The same for this Client alone.
+    pub(crate) tally: &'a mut Ledger,
     pub(crate) records: &'a mut Vec<Record>,
     pub(crate) session: SessionNumber,
     pub(crate) is_persistent: bool,
@@ -43,6 +45,7 @@ impl Books<'_> {
         now: Time,
     ) -> Enqueued {
         self.ledger.accepted += 1;
+        self.tally.accepted += 1;
         let is_logged = self.is_persistent && copy.body.as_ref().and_then(Body::stored).is_some();
         let spills =
             is_logged && (session.connection.is_none() || session.outbound.is_crowded(copy.size(), limits));
@@ -104,15 +107,8 @@ impl Books<'_> {
     }
 
     fn count(&mut self, how: Settled) {
-        *match how {
-            Settled::Delivered => &mut self.ledger.delivered,
-            Settled::Refused => &mut self.ledger.dropped_refused,
-            Settled::Expired => &mut self.ledger.expired,
-            Settled::QueueFull => &mut self.ledger.dropped_queue_full,
-            Settled::TooLarge => &mut self.ledger.dropped_too_large,
-            Settled::Damaged => &mut self.ledger.dropped_damaged,
-            Settled::Replaced => return,
-        } += 1;
+        self.ledger.settle(how);
+        self.tally.settle(how);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use martlet_record::Settled;
+
 /// Totals since the node started, and two gauges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -31,6 +33,8 @@ pub struct Counters {
     pub connects: u64,
     /// QoS 1 and 2 copies.
     pub ledger: Ledger,
+    /// Clients whose own books do not add up (gauge): there must be none.
+    pub unbalanced: u64,
 }
 
 /// The books of QoS 1 and 2 copies. They must always add up:
@@ -65,11 +69,28 @@ impl Ledger {
         self.dropped_queue_full + self.dropped_too_large + self.dropped_refused + self.dropped_damaged
     }
 
+    /// A copy ended this way.
+    pub fn settle(&mut self, how: Settled) {
+        *match how {
+            Settled::Delivered => &mut self.delivered,
+            Settled::Refused => &mut self.dropped_refused,
+            Settled::Expired => &mut self.expired,
+            Settled::QueueFull => &mut self.dropped_queue_full,
+            Settled::TooLarge => &mut self.dropped_too_large,
+            Settled::Damaged => &mut self.dropped_damaged,
+            // It never entered the books.
+            Settled::Replaced => return,
+        } += 1;
+    }
+
     /// Do the books add up?
     pub fn is_balanced(&self) -> bool {
-        let known =
-            self.delivered + self.in_flight + self.stored + self.expired + self.ended + self.dropped();
-        self.accepted == known
+        self.accepted == self.accounted()
+    }
+
+    /// Copies of which it is known what became of them.
+    pub fn accounted(&self) -> u64 {
+        self.delivered + self.in_flight + self.stored + self.expired + self.ended + self.dropped()
     }
 }
 
@@ -103,5 +124,6 @@ impl AddAssign for Counters {
         self.sessions_expired += other.sessions_expired;
         self.connects += other.connects;
         self.ledger += other.ledger;
+        self.unbalanced += other.unbalanced;
     }
 }

@@ -3,8 +3,10 @@
 //! A run of Messages with the same receivers is encoded once and copied as a whole to every receiver that gets it
 //! plainly, with QoS 0; each other receiver gets its Messages one by one.
 
+use std::sync::Arc;
+
 use martlet_packet::{Properties, Publish, QoS, Version};
-use martlet_record::{Body, Now, SessionNumber};
+use martlet_record::{Body, CopyRecord, Now, PublishRecord, Record, SessionNumber};
 use martlet_session::{Connection, Delivery, MessageCopy, Sent, Session};
 
 use crate::Shard;
@@ -92,6 +94,9 @@ impl Shard {
     ) {
         let limits = &self.node.settings.send;
         let Some(resident) = self.sessions.numbered(recipient.slot, recipient.session) else { return };
+        if resident.session.connection.is_none() && recipient.persistent && self.node.settings.keeps_qos0 {
+            return self.keep_at_most_once(packed, recipient, out);
+        }
         let Some(connection) = resident.session.open_connection() else { return };
         let message = packed.message();
         let payload = packed.is_large().then(|| packed.shared().payload());
@@ -110,6 +115,27 @@ impl Shard {
             Sent::NoRoom | Sent::TooLarge => self.counters.qos0_dropped += 1,
             Sent::Expired => {}
         }
+    }
+
+    /// A QoS 0 Message waits for a Client that is not there: it enters the queue by the log, as others do.
+    fn keep_at_most_once(&mut self, packed: &Packed<'_>, recipient: &Recipient, out: &mut Outbox) {
+        let copy = CopyRecord {
+            session: recipient.session,
+            slot: recipient.slot,
+            qos: QoS::AtMostOnce,
+            retain: packed.message().retain && recipient.retain_as_published,
+            subscription_ids: recipient.subscription_ids.clone(),
+            share: recipient.share.clone(),
+        };
+        self.records.push(Record::Published(PublishRecord {
+            body: Body::Held(Arc::clone(packed.shared())),
+            copies: vec![(self.id, vec![copy])],
+            mark: None,
+            will_of: None,
+            was_delayed: None,
+            passed_from: None,
+        }));
+        self.journal(out);
     }
 
     fn deliver_queued(&mut self, packed: &Packed<'_>, recipient: &Recipient, now: Now, out: &mut Outbox) {
@@ -141,6 +167,7 @@ impl Shard {
         let Some(resident) = self.sessions.numbered(slot, session) else { return };
         let mut books = Books {
             ledger: &mut self.counters.ledger,
+            tally: resident.tally.get_or_insert_default(),
             records: &mut self.records,
             session,
             is_persistent: resident.session.is_persistent(),

@@ -59,6 +59,7 @@ impl Shard {
         let Some(lost) = session.outbound.remove_unreadable(ordinal) else { return };
         let mut books = Books {
             ledger: &mut self.counters.ledger,
+            tally: resident.tally.get_or_insert_default(),
             records: &mut self.records,
             session: session.number,
             is_persistent: session.is_persistent(),

@@ -12,9 +12,9 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use martlet_record::{
-    Batch, BatchNumber, Body, CheckpointNumber, Damaged, DelayedNumber, DelayedRecord, KeptCopy, KeptSession,
-    Message, Now, Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored,
-    SubscribeRecord, WallTime,
+    Batch, BatchNumber, Body, Damaged, DelayedNumber, DelayedRecord, KeptCopy, KeptSession, Message, Now,
+    Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored, SubscribeRecord,
+    WallTime,
 };
 use martlet_session::{CopyState, MessageCopy, Session, Subscription, Will};
 
@@ -23,7 +23,7 @@ use crate::publish::recorded_copy;
 use crate::replay::replayed_copy;
 use crate::snapshot::restored_copy;
 use crate::subscribe::subscriber;
-use crate::{Node, Shard};
+use crate::{Ledger, Node, Shard};
 
 use early::Early;
 use retained::RetainedFold;
@@ -55,8 +55,8 @@ impl Recovery {
     }
 
     /// The log is given from the beginning of a checkpoint that was completed.
-    pub fn from_checkpoint(node: Arc<Node>, checkpoint: CheckpointNumber) -> Self {
-        Self::begin(node, Early::until(checkpoint))
+    pub fn from_checkpoint(node: Arc<Node>) -> Self {
+        Self::begin(node, Early::until_all_are_through())
     }
 
     fn begin(node: Arc<Node>, early: Early) -> Self {
@@ -121,8 +121,11 @@ impl Recovery {
             if let Some(resident) = shard.sessions.get_mut(slot) {
                 resident.session.detach(now.time);
                 // Recovered copies are the opening balance of the books.
-                let outbound = &resident.session.outbound;
-                shard.counters.ledger.accepted += (outbound.queued_len() + outbound.in_flight_len()) as u64;
+                let Ledger { in_flight, stored, .. } = resident.ledger();
+                if in_flight + stored > 0 {
+                    shard.counters.ledger.accepted += in_flight + stored;
+                    resident.tally.get_or_insert_default().accepted += in_flight + stored;
+                }
             }
             shard.set_online(slot, false);
             shard.watch_gate(slot);
@@ -189,11 +192,13 @@ impl Recovery {
             }
             Record::Kept(kept) => self.keep(home, kept),
             Record::KeptCopies { session, copies } => self.keep_copies(*session, copies),
-            Record::Snapshotted { checkpoint, opened, delayed } => {
+            Record::Snapshotted { opened, delayed, .. } => {
                 let shard = &mut self.shards[home.index()];
                 shard.opened = shard.opened.max(*opened);
                 shard.delayed.restore_count(*delayed);
-                self.orphans.extend(self.early.through(home, *checkpoint));
+                // A later checkpoint, which may not be complete, brings nothing that is not known.
+                self.kept.retain(|session| session.shard() != home);
+                self.orphans.extend(self.early.through(home));
             }
         }
     }

@@ -7,6 +7,8 @@ use hashbrown::HashTable;
 use martlet_record::{SessionNumber, Time};
 use martlet_session::{ConnectionId, Session};
 
+use crate::Ledger;
+
 /// Sessions in fixed places.
 #[derive(Debug)]
 pub(crate) struct Sessions {
@@ -22,10 +24,23 @@ pub(crate) struct Resident {
     pub(crate) session: Session,
     /// The deadline of its entry in the timers.
     pub(crate) armed: Option<Time>,
+    /// The books of its Client, once there is something to book.
+    pub(crate) tally: Option<Box<Ledger>>,
     /// Its first dropped Message was told.
     pub(crate) drop_told: bool,
     /// It is among those the journal will hear were sent copies.
     pub(crate) is_sending: bool,
+}
+
+impl Resident {
+    /// The books of its Client, with what is in flight and what waits.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger {
+            in_flight: self.session.outbound.in_flight_len() as u64,
+            stored: self.session.outbound.queued_len() as u64,
+            ..self.tally.as_deref().copied().unwrap_or_default()
+        }
+    }
 }
 
 impl Sessions {
@@ -44,8 +59,13 @@ impl Sessions {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer Sessions than four thousand million")
         });
-        self.slots[slot as usize] =
-            Some(Box::new(Resident { session, armed: None, drop_told: false, is_sending: false }));
+        self.slots[slot as usize] = Some(Box::new(Resident {
+            session,
+            armed: None,
+            tally: None,
+            drop_told: false,
+            is_sending: false,
+        }));
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.by_client.insert_unique(hash, slot, |slot| hash_of(slots, hasher, *slot));
         slot

@@ -125,7 +125,6 @@ impl Settings {
     /// What is asked of a CONNECT.
     pub fn handshake_policy(&self) -> HandshakePolicy {
         HandshakePolicy {
-            need: None,
             client_id_prefix: self.dialect.client_id_prefix,
             client_id_bytes_max: 65_535,
             maximum_qos: self.maximum_qos,

@@ -20,7 +20,7 @@ use crate::outbox::{Closing, Outbox};
 use crate::sessions::{Resident, Sessions};
 use crate::snapshot::Snapshot;
 use crate::timers::{Entry, Timers};
-use crate::{Counters, Destinations, Node};
+use crate::{Counters, Destinations, Ledger, Node};
 
 /// A set of Sessions with their timers and their view of the routes.
 #[derive(Debug)]
@@ -86,6 +86,11 @@ impl Shard {
             wire: Wire::default(),
             node,
         }
+    }
+
+    /// Which shard it is.
+    pub fn id(&self) -> ShardId {
+        self.id
     }
 
     /// Takes a packet from an open Network Connection.
@@ -211,10 +216,18 @@ impl Shard {
             counters.connected += u64::from(is_open);
             counters.subscriptions += session.subscriptions.len() as u64;
             counters.shared_subscriptions += shared as u64;
-            counters.ledger.in_flight += session.outbound.in_flight_len() as u64;
-            counters.ledger.stored += session.outbound.queued_len() as u64;
+            let ledger = resident.ledger();
+            counters.ledger.in_flight += ledger.in_flight;
+            counters.ledger.stored += ledger.stored;
+            counters.unbalanced += u64::from(!ledger.is_balanced());
         }
         counters
+    }
+
+    /// The books of those Clients for whom something waits, or was dropped.
+    pub fn client_ledgers(&self) -> impl Iterator<Item = (&str, Ledger)> {
+        let all = self.sessions.iter().map(|(_, resident)| (&*resident.session.client_id, resident.ledger()));
+        all.filter(|(_, ledger)| ledger.stored > 0 || ledger.dropped() > 0)
     }
 
     /// Says good-bye to every Client [MQTT-3.14.0-1].
@@ -240,6 +253,7 @@ impl Shard {
         }
         let mut books = Books {
             ledger: &mut self.counters.ledger,
+            tally: resident.tally.get_or_insert_default(),
             records: &mut self.records,
             session: session.number,
             is_persistent: session.is_persistent(),

@@ -1,6 +1,9 @@
 //! `$SYS/broker/...`: what Mosquitto's users watch, from summed counters.
 
-use crate::Counters;
+use crate::{Counters, Ledger};
+
+/// Clients whose books are published: those with the most waiting or dropped.
+const CLIENTS_MAX: usize = 20;
 
 /// What the node knows beside its counters.
 #[derive(Debug, Clone, Copy)]
@@ -58,4 +61,40 @@ pub fn topics(counters: &Counters, facts: &NodeFacts<'_>) -> Vec<(&'static str, 
         ("$SYS/broker/ledger/dropped/refused", number(ledger.dropped_refused)),
         ("$SYS/broker/ledger/dropped/damaged", number(ledger.dropped_damaged)),
     ]
+}
+
+/// The books of those Clients for whom most waits, or most was dropped.
+#[derive(Debug, Default)]
+pub struct ClientBooks {
+    worst: Vec<(Box<str>, Ledger)>,
+}
+
+impl ClientBooks {
+    /// Takes books; of many those are kept that have most to tell.
+    pub fn extend<'a>(&mut self, books: impl Iterator<Item = (&'a str, Ledger)>) {
+        for (client_id, ledger) in books {
+            self.worst.push((client_id.into(), ledger));
+            if self.worst.len() >= 2 * CLIENTS_MAX {
+                self.sort_out();
+            }
+        }
+        self.sort_out();
+    }
+
+    /// Takes those of another.
+    pub fn merge(&mut self, mut other: Self) {
+        self.worst.append(&mut other.worst);
+        self.sort_out();
+    }
+
+    /// The one with most to tell first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Ledger)> {
+        self.worst.iter().map(|(client_id, ledger)| (&**client_id, ledger))
+    }
+
+    fn sort_out(&mut self) {
+        let weight = |ledger: &Ledger| ledger.dropped().saturating_add(ledger.stored);
+        self.worst.sort_by(|(a, one), (b, other)| weight(other).cmp(&weight(one)).then_with(|| a.cmp(b)));
+        self.worst.truncate(CLIENTS_MAX);
+    }
 }

@@ -34,6 +34,7 @@ fn a_conversation_is_counted_packet_by_packet() {
         sessions_expired: 1,
         connects: 3,
         ledger: Ledger { accepted: 1, delivered: 1, ..Ledger::default() },
+        unbalanced: 0,
     };
     assert_eq!(world.counters(), expected);
 }

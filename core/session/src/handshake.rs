@@ -14,8 +14,6 @@ use crate::{AuthStep, Authenticator, Exchange, Violation, Will, encode_explained
 /// What the node asks of a CONNECT.
 #[derive(Debug, Clone)]
 pub struct HandshakePolicy {
-    /// How safe what Clients of this listener are promised must be, if it says.
-    pub need: Option<Need>,
     /// What a generated Client Identifier begins with.
     pub client_id_prefix: &'static str,
     /// Longest Client Identifier, in bytes [MQTT-3.1.3-5].
@@ -35,7 +33,7 @@ pub struct HandshakePolicy {
 /// A CONNECT that was accepted, ready for the Client's home shard.
 #[derive(Debug)]
 pub struct ConnectRequest {
-    /// How safe what this Client is promised must be, if its listener says.
+    /// How safe what this Client is promised must be; whoever owns its listener sets it, if that says.
     pub need: Option<Need>,
     /// Protocol Version.
     pub version: Version,
@@ -213,7 +211,7 @@ impl ConnectRequest {
         };
         let properties = &connect.properties;
         Self {
-            need: policy.need,
+            need: None,
             version: connect.version,
             client_id,
             is_assigned,

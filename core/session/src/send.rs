@@ -201,6 +201,17 @@ impl Session {
             if !has_room || self.outbound.is_wrapped() {
                 break;
             }
+            if first.qos == QoS::AtMostOnce {
+                let Some((ordinal, copy)) = self.outbound.pop_queued() else { break };
+                let sent = send_once(connection, &copy, outgoing, now);
+                traffic.count(copy.payload_len());
+                settle(
+                    ordinal,
+                    copy,
+                    if sent == Sent::TooLarge { Settled::TooLarge } else { Settled::Delivered },
+                );
+                continue;
+            }
             let Some((ordinal, copy)) = self.outbound.start() else { break };
             let bytes = copy.payload_len();
             if send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now) != Sent::TooLarge {
@@ -227,6 +238,26 @@ fn send_with_id(
     outgoing: &mut Outgoing,
     now: Time,
 ) -> Sent {
+    let qos = match copy.qos {
+        QoS::ExactlyOnce => PublishQoS::ExactlyOnce(id),
+        QoS::AtLeastOnce | QoS::AtMostOnce => PublishQoS::AtLeastOnce(id),
+    };
+    send_copy(connection, copy, qos, dup, outgoing, now)
+}
+
+/// A QoS 0 Message that waited for its Client.
+fn send_once(connection: &mut Connection, copy: &MessageCopy, outgoing: &mut Outgoing, now: Time) -> Sent {
+    send_copy(connection, copy, PublishQoS::AtMostOnce, false, outgoing, now)
+}
+
+fn send_copy(
+    connection: &mut Connection,
+    copy: &MessageCopy,
+    qos: PublishQoS,
+    dup: bool,
+    outgoing: &mut Outgoing,
+    now: Time,
+) -> Sent {
     let Some(message) = copy.message() else { return Sent::Sent };
     let payload = message.payload();
     let delivery = Delivery {
@@ -234,10 +265,6 @@ fn send_with_id(
         payload: Some(&payload),
         retain: copy.retain,
         subscription_ids: copy.subscription_ids.as_deref().unwrap_or_default(),
-    };
-    let qos = match copy.qos {
-        QoS::ExactlyOnce => PublishQoS::ExactlyOnce(id),
-        QoS::AtLeastOnce | QoS::AtMostOnce => PublishQoS::AtLeastOnce(id),
     };
     send_publish(connection, &delivery, qos, dup, outgoing, now)
 }

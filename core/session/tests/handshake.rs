@@ -8,7 +8,6 @@ use martlet_topic::Limits;
 
 fn policy() -> HandshakePolicy {
     HandshakePolicy {
-        need: None,
         client_id_prefix: "auto-",
         client_id_bytes_max: 23,
         maximum_qos: QoS::ExactlyOnce,

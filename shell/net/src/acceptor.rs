@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use martlet_record::Time;
+use martlet_record::{Need, Time};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
@@ -38,6 +38,8 @@ pub struct Accepted {
     pub socket: TcpStream,
     /// Who it is.
     pub peer: SocketAddr,
+    /// How safe what it is promised must be, if its listener says.
+    pub need: Option<Need>,
     /// It took the last descriptor: refuse it and close it at once.
     pub is_surplus: bool,
 }
@@ -121,7 +123,7 @@ impl Acceptor {
 
 fn take(listener: &Listener, is_surplus: bool) -> Option<io::Result<Accepted>> {
     match listener.accept() {
-        Ok((socket, peer)) => Some(Ok(Accepted { socket, peer, is_surplus })),
+        Ok((socket, peer)) => Some(Ok(Accepted { socket, peer, need: listener.need(), is_surplus })),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
         Err(error) => Some(Err(error)),
     }
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn connections_of_all_listeners_are_accepted_until_there_are_none() {
-        let bind = || Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &TcpOptions::default()).unwrap();
+        let bind = || Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &TcpOptions::default(), None).unwrap();
         let listeners = vec![bind(), bind()];
         let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
         let mut acceptor = Acceptor::new(listeners).unwrap();

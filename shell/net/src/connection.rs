@@ -57,6 +57,8 @@ pub struct Connection {
     pub is_paused: bool,
     /// Among the bytes that are kept are whole packets.
     pub holds_packets: bool,
+    /// Its next packet waits until the journal takes it.
+    pub waits_for_room: bool,
     /// The peer closed its side: read on until nothing comes.
     pub is_half_closed: bool,
     /// The socket took nothing more when it was last written.
@@ -108,6 +110,7 @@ impl Connection {
             is_queued: false,
             is_paused: false,
             holds_packets: false,
+            waits_for_room: false,
             is_half_closed: false,
             is_blocked: false,
             watches_writable: false,

@@ -11,12 +11,14 @@ pub struct Frames<'a> {
     /// The packet in `partial` is whole and was given out.
     is_given: bool,
     fresh: &'a [u8],
+    /// What `fresh` was before a packet was taken from it.
+    before: &'a [u8],
 }
 
 impl<'a> Frames<'a> {
     /// What arrived, behind what an earlier [`Frames::into_rest`] left.
     pub fn new(partial: Vec<u8>, fresh: &'a [u8]) -> Self {
-        Self { partial, is_given: false, fresh }
+        Self { partial, is_given: false, fresh, before: fresh }
     }
 
     /// The next whole packet of at most `maximum` bytes; `None` when more bytes must come.
@@ -30,8 +32,18 @@ impl<'a> Frames<'a> {
             return self.complete(maximum);
         }
         let Some(frame) = frame(self.fresh, maximum)? else { return Ok(None) };
+        self.before = self.fresh;
         self.fresh = &self.fresh[frame.len..];
         Ok(Some(frame))
+    }
+
+    /// The packet that was given out last is given out again when it is asked for the next.
+    pub fn put_back(&mut self) {
+        if self.is_given {
+            self.is_given = false;
+        } else {
+            self.fresh = self.before;
+        }
     }
 
     /// The first byte of the next packet.
@@ -93,6 +105,21 @@ mod tests {
         }
         packet.extend(body);
         packet
+    }
+
+    #[test]
+    fn a_packet_put_back_comes_again_whole() {
+        let stream = [publish(3), publish(5), publish(7)].concat();
+        for split in 0..stream.len() {
+            let mut first = Frames::new(Vec::new(), &stream[..split]);
+            while first.next(MAXIMUM).unwrap().is_some() {}
+            let mut frames = Frames::new(first.into_rest(), &stream[split..]);
+            let Some(len) = frames.next(MAXIMUM).unwrap().map(|frame| frame.len) else { continue };
+            frames.put_back();
+            assert_eq!(frames.next(MAXIMUM).unwrap().map(|frame| frame.len), Some(len), "split at {split}");
+            frames.put_back();
+            assert!(frames.into_rest().ends_with(&publish(7)));
+        }
     }
 
     /// The lengths of the packets found in `stream` when it comes in pieces of `step` bytes.

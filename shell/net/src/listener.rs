@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 
+use martlet_record::Need;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -38,19 +39,25 @@ pub enum Error {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    need: Option<Need>,
 }
 
 impl Listener {
-    /// Binds and listens. Port 0 takes a free one, which [`Listener::address`] then tells.
-    pub fn bind(address: SocketAddr, options: &TcpOptions) -> Result<Self, Error> {
+    /// Binds and listens. Port 0 takes a free one, which [`Listener::address`] then tells. `need` says how safe what
+    /// Clients are promised there must be, if it differs from the node's.
+    pub fn bind(address: SocketAddr, options: &TcpOptions, need: Option<Need>) -> Result<Self, Error> {
         let socket = bind(address, options).map_err(|source| Error::of(address, source))?;
         let bound = socket.local_addr().map_err(|source| Error::of(address, source))?;
-        Ok(Self { socket: TcpListener::from_std(socket), address: bound })
+        Ok(Self { socket: TcpListener::from_std(socket), address: bound, need })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn need(&self) -> Option<Need> {
+        self.need
     }
 
     pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
@@ -94,10 +101,10 @@ mod tests {
     #[test]
     fn an_address_in_use_is_told_from_other_troubles() {
         let options = TcpOptions::default();
-        let first = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &options).unwrap();
-        let second = Listener::bind(first.address(), &options);
+        let first = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &options, None).unwrap();
+        let second = Listener::bind(first.address(), &options, None);
         assert!(matches!(second, Err(Error::InUse { address }) if address == first.address()));
-        let foreign = Listener::bind((Ipv4Addr::new(192, 0, 2, 1), 0).into(), &options);
+        let foreign = Listener::bind((Ipv4Addr::new(192, 0, 2, 1), 0).into(), &options, None);
         assert!(matches!(foreign, Err(Error::NoSuchAddress { .. })), "{foreign:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use martlet_packet::{
     ConnAck, Error, Frame, Packet, PacketType, PropertiesBuf, Property, ReasonCode, Version, decode,
 };
-use martlet_record::Time;
+use martlet_record::{Need, Time};
 use martlet_session::{Handshake, HandshakePolicy, Progress, Violation};
 
 use crate::Frames;
@@ -24,6 +24,8 @@ pub struct Opening {
     pub peer: SocketAddr,
     /// When it is given up.
     pub deadline: Time,
+    /// How safe what it is promised must be, if its listener says.
+    pub need: Option<Need>,
     /// There is no room for it: it is heard only to be refused in its own version.
     pub is_surplus: bool,
     handshake: Handshake,
@@ -41,12 +43,7 @@ pub enum Step {
 impl Opening {
     /// A connection from `peer` that has time until `deadline`.
     pub fn new(peer: SocketAddr, deadline: Time) -> Self {
-        Self { peer, deadline, is_surplus: false, handshake: Handshake::default() }
-    }
-
-    /// The same, there being no room for it.
-    pub fn surplus(peer: SocketAddr, deadline: Time) -> Self {
-        Self { is_surplus: true, ..Self::new(peer, deadline) }
+        Self { peer, deadline, need: None, is_surplus: false, handshake: Handshake::default() }
     }
 
     /// Takes the next packet.
@@ -118,7 +115,6 @@ mod tests {
 
     fn policy() -> HandshakePolicy {
         HandshakePolicy {
-            need: None,
             client_id_prefix: "auto-",
             client_id_bytes_max: 65_535,
             maximum_qos: QoS::ExactlyOnce,

@@ -36,7 +36,8 @@ impl Runner {
     /// Begins with a connection. Its CONNECT is often there already, so it is read before the system is asked to watch it.
     fn admit(&mut self, accepted: Accepted, is_surplus: bool) {
         let deadline = self.openings.from(self.now.time);
-        let opening = if is_surplus { Opening::surplus } else { Opening::new }(accepted.peer, deadline);
+        let mut opening = Opening::new(accepted.peer, deadline);
+        (opening.need, opening.is_surplus) = (accepted.need, is_surplus);
         let id = self.connections.insert(Connection::new(accepted.socket, opening));
         self.openings.push(id, self.now.time);
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -71,7 +72,10 @@ impl Runner {
                     self.refuse(id, &bytes, why);
                     return None;
                 }
-                Step::Progress(Progress::Admitted(request)) => return self.connect(id, request, frames),
+                Step::Progress(Progress::Admitted(mut request)) => {
+                    request.need = opening.need;
+                    return self.connect(id, request, frames);
+                }
                 Step::Progress(Progress::Refused(bytes, why)) => {
                     self.refuse(id, &bytes, why);
                     return None;

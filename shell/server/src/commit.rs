@@ -1,32 +1,71 @@
 //! Records to the journal, and what became of them back to the shards that wait for it.
 
 use martlet_broker::shards_of;
-use martlet_record::Completion;
+use martlet_record::{CheckpointNumber, Completion};
 
 use crate::mailbox::Mail;
 use crate::runner::Runner;
+use crate::shared::Shared;
+
+/// Records and copies a runner writes down for a checkpoint in one turn: well below a millisecond of work.
+const SLICE: usize = 1000;
+
+impl Shared {
+    /// Hands what became of batches to the runners they concern, one thread at a time: in log order.
+    pub(crate) fn hand_out_commits(&self) {
+        let _only = self.handing_out.lock();
+        let mut mail: Vec<Vec<Completion>> = self.mailboxes.iter().map(|_| Vec::new()).collect();
+        self.journal.collect(|completion| {
+            for runner in bits(self.runners_of(&completion)) {
+                mail[runner].push(completion.clone());
+            }
+        });
+        for (mailbox, completions) in self.mailboxes.iter().zip(mail) {
+            if !completions.is_empty() {
+                mailbox.post(Mail::Completed(completions));
+            }
+        }
+    }
+
+    fn runners_of(&self, completion: &Completion) -> u64 {
+        if self.mailboxes.len() == 1 {
+            return 1;
+        }
+        let shards = shards_of(&completion.batch).into_iter();
+        shards.fold(0, |runners, shard| runners | 1 << self.runner_of(shard))
+    }
+
+    /// The store has something to say: commits, a checkpoint, or how much it takes.
+    pub(crate) fn hear_from_store(&self) {
+        let Some(disk) = self.journal.disk() else { return };
+        // A shard writes itself down only after it heard of all that was committed before the checkpoint began: so that is
+        // looked at before the commits are handed out, and told behind them.
+        let checkpoint = disk.checkpoint();
+        self.hand_out_commits();
+        let room = disk.room();
+        if room != self.node.room() {
+            self.node.set_room(room);
+            self.mailboxes[0].post(Mail::StoreChanged);
+        }
+        if let Some(checkpoint) = checkpoint.filter(|checkpoint| self.announce(*checkpoint)) {
+            self.mailboxes.iter().for_each(|mailbox| mailbox.post(Mail::WriteDown(checkpoint)));
+        }
+    }
+}
 
 impl Runner {
-    /// Hands what became of batches to the runners they concern, and deals with what concerns this one.
+    /// Deals with what became of batches, where the journal does not say so by itself.
     pub(crate) fn collect_commits(&mut self) {
-        if self.shared.journal.is_idle() {
+        if !self.shared.journal.must_be_asked() {
             return;
         }
-        let mut here = Vec::new();
         let shared = &*self.shared;
-        if shared.mailboxes.len() == 1 {
-            shared.journal.collect(|completion| here.push(completion));
-        } else {
+        if shared.mailboxes.len() > 1 {
             // Through the mailbox here too: another runner may have put earlier ones there.
-            shared.journal.collect(|completion| {
-                let runners = shards_of(&completion.batch)
-                    .into_iter()
-                    .fold(0_u64, |runners, shard| runners | 1 << shared.runner_of(shard));
-                for runner in bits(runners) {
-                    shared.mailboxes[runner].post(Mail::Completed(completion.clone()));
-                }
-            });
+            return shared.hand_out_commits();
         }
+        let mut here = Vec::new();
+        shared.journal.collect(|completion| here.push(completion));
         here.iter().for_each(|completion| self.complete(completion));
     }
 
@@ -39,6 +78,21 @@ impl Runner {
         }
         self.deliver();
         self.read_opened();
+    }
+
+    /// A checkpoint began.
+    pub(crate) fn begin_checkpoint(&mut self, checkpoint: CheckpointNumber) {
+        self.checkpoint = Some(checkpoint);
+    }
+
+    /// Writes down a slice for the checkpoint under way: a part of it in each turn, so that nobody waits for it.
+    pub(crate) fn write_down(&mut self) {
+        let Some(checkpoint) = self.checkpoint.filter(|_| !self.shared.journal.is_pressed()) else { return };
+        let out = &mut self.out;
+        let mut shards = self.shards.step_all();
+        if !shards.any(|shard| shard.write_down(checkpoint, SLICE, out)) {
+            self.checkpoint = None;
+        }
     }
 
     /// Submits the records of this turn.

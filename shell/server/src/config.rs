@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use martlet_broker::{Dialect, Settings};
 use martlet_net::{TcpOptions, descriptor_limit};
+use martlet_record::Need;
 
 use crate::shared::SURPLUS_MAX;
 
@@ -19,7 +21,7 @@ const DESCRIPTORS_OF_A_RUNNER: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens. Port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
     /// An address that this machine does not have is left out, as long as there is another.
     pub skips_missing_addresses: bool,
     /// What TCP is asked for.
@@ -32,10 +34,46 @@ pub struct Config {
     pub connections_max: Option<usize>,
     /// How long a Network Connection may take until its CONNECT is whole; then it is closed.
     pub connect_timeout: Duration,
+    /// Where everything persistent is kept; `None`: nothing outlasts the process.
+    pub store: Option<StoreConfig>,
     /// How often `$SYS` topics are published; zero turns them off.
     pub sys_interval: Duration,
     /// Bytes of Messages that may wait for one runner; beyond it Clients that publish are not read until it caught up.
     pub mailbox_bytes_max: usize,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Which.
+    pub address: SocketAddr,
+    /// How safe what Clients are promised there must be, if it differs from the node's.
+    pub need: Option<Need>,
+}
+
+/// Where everything persistent is kept, and how.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The folder; it is made if it is not there.
+    pub folder: PathBuf,
+    /// The folder may lie on a network file system, which may not keep what it acknowledged.
+    pub takes_network_folders: bool,
+    /// How the log behaves.
+    pub log: martlet_disk::Settings,
+}
+
+impl Listen {
+    /// An address without terms of its own.
+    pub const fn at(address: SocketAddr) -> Self {
+        Self { address, need: None }
+    }
+}
+
+impl StoreConfig {
+    /// A store in this folder, with the defaults.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, takes_network_folders: false, log: martlet_disk::Settings::default() }
+    }
 }
 
 impl Config {
@@ -49,6 +87,7 @@ impl Config {
             runners: default_runners(),
             connections_max: None,
             connect_timeout: Duration::from_secs(10),
+            store: None,
             sys_interval: Duration::from_secs(10),
             mailbox_bytes_max: 8 * 1024 * 1024,
         }

@@ -55,6 +55,7 @@ impl Runner {
         self.deliver();
         self.read_opened();
         self.submit();
+        self.fetch();
         if self.posts.len() > 1 {
             self.post();
         }

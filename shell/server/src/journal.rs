@@ -1,16 +1,24 @@
-//! The journal of the node, shared by its runners.
+//! The journal of the node, shared by its runners: on disk, or in memory for nodes that keep nothing.
 //!
 //! The rule: completions reach every runner they concern in log order, because they are handed out under the same lock
-//! that takes them from the journal.
+//! that takes them from the journal, or by the one thread that commits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use martlet_disk::Disk;
 use martlet_record::{Batch, Completion, Journal, MemoryJournal, Room};
 use parking_lot::Mutex;
 
 /// A journal several runners submit to.
+#[derive(Debug)]
+pub(crate) enum NodeJournal {
+    Memory(InMemory),
+    Disk(Disk),
+}
+
+/// A journal that ends with the process. Its batches complete in the turn after.
 #[derive(Debug, Default)]
-pub(crate) struct NodeJournal {
+pub(crate) struct InMemory {
     journal: Mutex<MemoryJournal>,
     /// So that runners of volatile Sessions never meet at the lock.
     is_busy: AtomicBool,
@@ -19,13 +27,67 @@ pub(crate) struct NodeJournal {
 
 impl NodeJournal {
     pub(crate) fn submit(&self, batches: impl Iterator<Item = Batch>) {
+        match self {
+            Self::Memory(memory) => memory.submit(batches),
+            Self::Disk(disk) => disk.submit(batches),
+        }
+    }
+
+    /// Hands out, in log order, what became of batches.
+    pub(crate) fn collect(&self, hand_out: impl FnMut(Completion)) {
+        match self {
+            Self::Memory(memory) => memory.collect(hand_out),
+            Self::Disk(disk) => disk.completed(hand_out),
+        }
+    }
+
+    /// Must it be asked in the next turn what became of batches? One on disk says so itself.
+    pub(crate) fn must_be_asked(&self) -> bool {
+        match self {
+            Self::Memory(memory) => !memory.is_idle(),
+            Self::Disk(_) => false,
+        }
+    }
+
+    /// No batch waits for its fate.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Memory(memory) => memory.is_idle(),
+            Self::Disk(disk) => disk.is_idle(),
+        }
+    }
+
+    /// What it takes at the moment.
+    pub(crate) fn room(&self) -> Room {
+        match self {
+            Self::Memory(memory) if memory.is_full.load(Ordering::Relaxed) => Room::Reserve,
+            Self::Memory(_) => Room::Open,
+            Self::Disk(disk) => disk.room(),
+        }
+    }
+
+    /// Much waits to be written: what can wait should.
+    pub(crate) fn is_pressed(&self) -> bool {
+        matches!(self.room(), Room::Reserve | Room::Failed)
+    }
+
+    /// The store, if there is one.
+    pub(crate) fn disk(&self) -> Option<&Disk> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Disk(disk) => Some(disk),
+        }
+    }
+}
+
+impl InMemory {
+    fn submit(&self, batches: impl Iterator<Item = Batch>) {
         let mut journal = self.journal.lock();
         batches.for_each(|batch| journal.submit(batch));
         self.publish_state(&journal);
     }
 
-    /// Hands out, in log order, what became of batches.
-    pub(crate) fn collect(&self, hand_out: impl FnMut(Completion)) {
+    fn collect(&self, hand_out: impl FnMut(Completion)) {
         if self.is_idle() {
             return;
         }
@@ -34,14 +96,8 @@ impl NodeJournal {
         self.publish_state(&journal);
     }
 
-    /// No batch waits for its fate.
-    pub(crate) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         !self.is_busy.load(Ordering::Acquire)
-    }
-
-    /// May Clients that publish be read?
-    pub(crate) fn has_room(&self) -> bool {
-        !self.is_full.load(Ordering::Relaxed)
     }
 
     fn publish_state(&self, journal: &MemoryJournal) {
@@ -57,7 +113,7 @@ mod tests {
 
     #[test]
     fn batches_come_back_once_in_the_order_they_were_submitted() {
-        let journal = NodeJournal::default();
+        let journal = InMemory::default();
         assert!(journal.is_idle());
         let batch = |number| Batch {
             shard: ShardId::new(1),

@@ -11,9 +11,11 @@ mod signals;
 mod runner;
 
 mod accept;
+mod alarms;
 mod close;
 mod commit;
 mod deliver;
+mod fetch;
 mod flush;
 mod receive;
 mod stop;
@@ -27,8 +29,9 @@ mod mailbox;
 mod news;
 mod shards;
 mod shared;
+mod store;
 
-pub use config::{Config, default_runners};
+pub use config::{Config, Listen, StoreConfig, default_runners};
 pub use server::{Error, Handle, Server, Stopper};
 pub use signals::serve_until_signalled;
 
@@ -38,5 +41,6 @@ pub use martlet_broker::{Dialect, Settings, SharedStrategy};
 pub use martlet_net::{
     Error as ListenError, KeepAliveProbes, TcpOptions, descriptor_limit, raise_descriptor_limit,
 };
+pub use martlet_record::Need;
 pub use martlet_session::Overflow;
 pub use martlet_topic::{Limits, TopicFilter};

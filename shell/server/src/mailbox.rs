@@ -5,13 +5,16 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use martlet_broker::sys::ClientBooks;
 use martlet_broker::{Chunk, Counters};
 use martlet_net::Opening;
-use martlet_record::Completion;
+use martlet_record::{CheckpointNumber, Completion};
 use martlet_session::ConnectRequest;
 use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
+
+use crate::fetch::ReadBack;
 
 /// Something for a runner.
 #[derive(Debug)]
@@ -20,8 +23,14 @@ pub(crate) enum Mail {
     Adopt(Box<Adoption>),
     /// Messages for Sessions there.
     Messages(Chunk),
-    /// The fate of a batch that concerns a shard there.
-    Completed(Completion),
+    /// The fate of batches that concern shards there, in log order.
+    Completed(Vec<Completion>),
+    /// Messages that were read back from the log.
+    ReadBack(Box<ReadBack>),
+    /// A checkpoint began: the shards there are to write themselves down.
+    WriteDown(CheckpointNumber),
+    /// The store has room again, or has none any more.
+    StoreChanged,
     /// The sum of your counters, please.
     Count,
     /// The sum of a runner's counters.
@@ -34,6 +43,7 @@ pub(crate) enum Mail {
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     pub(crate) counters: Counters,
+    pub(crate) clients: ClientBooks,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
 }
@@ -124,7 +134,8 @@ impl Mail {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Messages(chunk) => chunk.len_bytes(),
-            Self::Completed(completion) => completion.batch.message_bytes(),
+            Self::Completed(completions) => completions.iter().map(|done| done.batch.message_bytes()).sum(),
+            Self::ReadBack(read) => read.bytes(),
             _ => 0,
         }
     }

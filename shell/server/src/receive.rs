@@ -2,6 +2,7 @@
 
 use martlet_net::{Connection, Frames, Phase, Received};
 use martlet_packet::{Error, Packet, ReasonCode};
+use martlet_record::Room;
 use martlet_session::{ConnectionId, Violation, decode_from_client};
 
 use martlet_broker::Closing;
@@ -45,8 +46,14 @@ impl Runner {
                 self.queue(id);
                 self.tell_taken(id);
             }
+            Phase::Open if connection.waits_for_room && self.shared.journal.room() >= Room::DrainOnly => {
+                self.held_back += 1;
+                self.queue(id);
+                self.tell_taken(id);
+            }
             Phase::Open if owes_much => connection.is_paused = true,
             Phase::Open if std::mem::take(&mut connection.holds_packets) => {
+                connection.waits_for_room = false;
                 self.queue(id);
                 self.receive_kept(id);
             }
@@ -153,6 +160,11 @@ impl Runner {
             if brings_much && self.waits_for_flush(id) {
                 break;
             }
+            if self.out.holding.take().is_some() {
+                frames.put_back();
+                self.wait_for_room(id);
+                break;
+            }
         }
         let Some(connection) = self.connections.get(id) else { return };
         connection.publishes |= publishes;
@@ -160,6 +172,14 @@ impl Runner {
         if only_acknowledges && connection.publishes && is_open(connection) {
             connection.acknowledge_at_once();
         }
+    }
+
+    /// The journal cannot take what the next packet asks for: nothing is read before it does.
+    fn wait_for_room(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id) {
+            (connection.waits_for_room, connection.holds_packets) = (true, true);
+        }
+        self.queue(id);
     }
 
     /// What one SUBSCRIBE brought is on its way before the next is looked at.

@@ -6,12 +6,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use martlet_broker::{Chunk, Outbox};
+use martlet_broker::{Chunk, Outbox, Shard};
 use martlet_net::{Acceptor, Connections};
-use martlet_record::{Now, Time};
+use martlet_record::{CheckpointNumber, Now, Room, Time};
 use martlet_session::ConnectionId;
 use mio::{Events, Poll, Token};
 
+use crate::alarms::Alarms;
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::mailbox::{Mail, Mailbox};
@@ -28,6 +29,8 @@ const READ_BYTES: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// How long it takes until it is asked again whether there is room, or whether all runners have come to rest.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
+/// How long it takes until it is asked again whether a full disk has space.
+const DISK_WAIT: Duration = Duration::from_millis(100);
 /// How long a connection that was given up may take to read what waits for it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may be silent before it is dropped, once it was told.
@@ -69,23 +72,35 @@ pub(crate) struct Runner {
     pub(crate) closings: Deadlines,
     pub(crate) lingerings: Deadlines,
 
+    /// The checkpoint its shards are not through with.
+    pub(crate) checkpoint: Option<CheckpointNumber>,
     pub(crate) stopping: Stopping,
     pub(crate) sys: SysReport,
+    pub(crate) alarms: Alarms,
     pub(crate) news: News,
 }
 
 impl Runner {
-    pub(crate) fn new(number: usize, shared: Arc<Shared>, poll: Poll, acceptor: Option<Acceptor>) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        shared: Arc<Shared>,
+        poll: Poll,
+        acceptor: Option<Acceptor>,
+        shards: Vec<Shard>,
+    ) -> Self {
         let mut clock = Clock::new(shared.start);
         let now = clock.read();
+        let mut out = Outbox::default();
+        // What the fold of the log decided, Wills that were due for example, is yet to be submitted.
+        shards.iter().for_each(|shard| out.journal(shard.id()));
         Self {
             number,
             poll,
             events: Events::with_capacity(EVENTS),
             clock,
             now,
-            shards: Shards::new(&shared.node, |shard| shared.runner_of(shard) == number),
-            out: Outbox::default(),
+            shards: Shards::new(shards),
+            out,
             posts: shared.mailboxes.iter().map(|_| Chunk::default()).collect(),
             connections: Connections::default(),
             ready: Vec::new(),
@@ -99,8 +114,10 @@ impl Runner {
             openings: Deadlines::after(shared.connect_timeout),
             closings: Deadlines::after(CLOSE_TIMEOUT),
             lingerings: Deadlines::after(LINGER_TIMEOUT),
+            checkpoint: None,
             stopping: Stopping::No,
             sys: SysReport::new(number, &shared),
+            alarms: Alarms::default(),
             news: News::default(),
             shared,
         }
@@ -125,6 +142,7 @@ impl Runner {
         self.give_up_the_late();
         self.shards.tick(self.now, &mut self.out);
         self.report_sys();
+        self.write_down();
         self.stop_when_asked();
         self.hand_over();
         self.flush();
@@ -177,7 +195,8 @@ impl Runner {
 
     /// How long nothing needs to be done; `None`: until a socket or mail says otherwise.
     fn timeout(&mut self) -> Option<Duration> {
-        let must_turn = !self.shared.journal.is_idle()
+        let must_turn = self.shared.journal.must_be_asked()
+            || (self.checkpoint.is_some() && !self.shared.journal.is_pressed())
             || !self.unflushed.is_empty()
             || self.ready.len() > self.held_back
             || self.acceptor.as_ref().is_some_and(Acceptor::is_ready);
@@ -195,8 +214,13 @@ impl Runner {
         ];
         let next: Option<Time> = deadlines.into_iter().flatten().min();
         let until = next.map(|at| at.since(self.now.time));
-        let asks_again = self.held_back > 0 || self.is_settling();
-        if asks_again { Some(until.map_or(ROOM_WAIT, |until| until.min(ROOM_WAIT))) } else { until }
+        let asks_again = self.held_back > 0 || self.is_settling() || self.checkpoint.is_some();
+        if !asks_again {
+            return until;
+        }
+        let is_full = self.shared.journal.room() >= Room::DrainOnly;
+        let wait = if is_full && !self.is_settling() { DISK_WAIT } else { ROOM_WAIT };
+        Some(until.map_or(wait, |until| until.min(wait)))
     }
 
     /// Deals with what other runners sent.
@@ -207,12 +231,15 @@ impl Runner {
                 Mail::Adopt(_) if self.is_stopping() => self.shared.leave(),
                 Mail::Adopt(adoption) => self.adopt(*adoption),
                 Mail::Messages(chunk) => self.deliver_here(&chunk),
-                Mail::Completed(completion) => self.complete(&completion),
+                Mail::Completed(all) => all.iter().for_each(|completion| self.complete(completion)),
+                Mail::ReadBack(read) => self.read_back(*read),
+                Mail::WriteDown(checkpoint) => self.begin_checkpoint(checkpoint),
+                Mail::StoreChanged => self.look_at_store(),
                 Mail::Count => {
                     let counted = Box::new(self.count());
                     self.shared.mailboxes[0].post(Mail::Counted(counted));
                 }
-                Mail::Counted(counted) => self.counted(&counted),
+                Mail::Counted(counted) => self.counted(*counted),
                 Mail::Stop if self.is_stopping() => {}
                 Mail::Stop => self.stopping = Stopping::Asked,
             }

@@ -4,16 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use martlet_broker::Node;
+use martlet_broker::{Node, Shard};
+use martlet_disk::OpenError;
 use martlet_net::{Acceptor, Error as ListenError, Listener};
 use martlet_record::ShardId;
 use mio::Poll;
 
-use crate::Config;
+use crate::clock::Clock;
 use crate::mailbox::{Mail, Mailbox};
 use crate::runner::{ACCEPT, Runner, WAKE};
 use crate::shared::Shared;
+use crate::store::{self, Beginning};
+use crate::{Config, Listen};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// There is no address to listen on.
     #[error("there is no address to listen on")]
     Nowhere,
@@ -55,14 +62,23 @@ impl Server {
         let mailboxes = polls.iter().map(|poll| Mailbox::new(poll.registry(), WAKE));
         let mailboxes = mailboxes.collect::<io::Result<Box<[_]>>>()?;
         let node = Arc::new(Node::new(config.settings.clone(), seed()));
-        let shared = Arc::new(Shared::new(node, config, mailboxes));
+        let start = Instant::now();
+        let Beginning { shards, notices, journal, listener } =
+            store::begin(config, &node, || Clock::new(start).read())?;
+        let shared = Arc::new(Shared::new(node, config, mailboxes, journal, start));
+        let mut shards: Vec<Vec<Shard>> = deal(shards, &shared);
+        listener.introduce(&shared);
 
         let mut acceptor = Acceptor::new(listeners)?;
         acceptor.register(polls[0].registry(), ACCEPT)?;
         let mut acceptor = Some(acceptor);
         let mut threads = Vec::new();
         for (number, poll) in polls.into_iter().enumerate() {
-            let runner = Runner::new(number, Arc::clone(&shared), poll, acceptor.take());
+            let shards = std::mem::take(&mut shards[number]);
+            let mut runner = Runner::new(number, Arc::clone(&shared), poll, acceptor.take(), shards);
+            if number == 0 {
+                runner.out.notices.clone_from(&notices);
+            }
             let name = format!("runner-{number}");
             threads.push(thread::Builder::new().name(name).spawn(move || runner.run())?);
         }
@@ -89,9 +105,14 @@ impl Handle {
 
     /// Waits until it ends.
     pub fn join(self) -> io::Result<()> {
-        self.threads
+        let ended = self
+            .threads
             .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        if let Some(disk) = self.stopper.0.journal.disk() {
+            disk.close();
+        }
+        ended
     }
 }
 
@@ -104,8 +125,8 @@ impl Stopper {
 
 fn bind_all(config: &Config) -> Result<Vec<Listener>, Error> {
     let (mut listeners, mut missing) = (Vec::new(), None);
-    for address in &config.listen {
-        match Listener::bind(*address, &config.tcp) {
+    for Listen { address, need } in &config.listen {
+        match Listener::bind(*address, &config.tcp, *need) {
             Ok(listener) => listeners.push(listener),
             Err(error @ ListenError::NoSuchAddress { .. }) if config.skips_missing_addresses => {
                 missing = Some(error);
@@ -118,6 +139,13 @@ fn bind_all(config: &Config) -> Result<Vec<Listener>, Error> {
         Some(error) => Err(error.into()),
         None => Err(Error::Nowhere),
     }
+}
+
+/// The shards of each runner.
+fn deal(shards: Vec<Shard>, shared: &Shared) -> Vec<Vec<Shard>> {
+    let mut dealt: Vec<_> = shared.mailboxes.iter().map(|_| Vec::new()).collect();
+    shards.into_iter().for_each(|shard| dealt[shared.runner_of(shard.id())].push(shard));
+    dealt
 }
 
 /// So that nobody foresees where a hash or a choice falls.

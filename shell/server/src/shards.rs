@@ -1,8 +1,6 @@
 //! The shards of one runner.
 
-use std::sync::Arc;
-
-use martlet_broker::{Counters, Node, Outbox, Shard};
+use martlet_broker::{Counters, Outbox, Shard};
 use martlet_record::{Now, ShardId, Time};
 
 /// Some shards of a node, and when the first of them has something to do.
@@ -16,10 +14,14 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// New shards of `node`: those for which `is_ours` says so.
-    pub(crate) fn new(node: &Arc<Node>, is_ours: impl Fn(ShardId) -> bool) -> Self {
-        let shard = |id| is_ours(id).then(|| Box::new(Shard::new(id, Arc::clone(node))));
-        Self { shards: ShardId::all().map(shard).collect(), stepped: 0, earliest: None }
+    /// These shards, each in its place.
+    pub(crate) fn new(shards: Vec<Shard>) -> Self {
+        let mut places: Vec<Option<Box<Shard>>> = ShardId::all().map(|_| None).collect();
+        for shard in shards {
+            let index = shard.id().index();
+            places[index] = Some(Box::new(shard));
+        }
+        Self { shards: places.into(), stepped: u64::MAX, earliest: None }
     }
 
     /// The shard, to be stepped, if it is one of ours.
@@ -39,6 +41,11 @@ impl Shards {
     pub(crate) fn step_all(&mut self) -> impl Iterator<Item = &mut Shard> {
         self.stepped = u64::MAX;
         self.shards.iter_mut().flatten().map(Box::as_mut)
+    }
+
+    /// All of them, for a look.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().flatten().map(Box::as_ref)
     }
 
     /// Ticks those whose deadline came.

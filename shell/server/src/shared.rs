@@ -1,12 +1,13 @@
 //! What all runners of a node share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use martlet_broker::Node;
-use martlet_record::ShardId;
+use martlet_record::{CheckpointNumber, Room, ShardId};
 use martlet_session::HandshakePolicy;
+use parking_lot::Mutex;
 
 use crate::journal::NodeJournal;
 use crate::mailbox::Mailbox;
@@ -41,23 +42,40 @@ pub(crate) struct Shared {
     connections: AtomicUsize,
     /// Runners that read nothing more, because the node ends.
     resting: AtomicUsize,
+    /// Held while commits are handed out.
+    pub(crate) handing_out: Mutex<()>,
+    /// The last checkpoint the runners were told of.
+    announced: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(node: Arc<Node>, config: &crate::Config, mailboxes: Box<[Mailbox]>) -> Self {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        config: &crate::Config,
+        mailboxes: Box<[Mailbox]>,
+        journal: NodeJournal,
+        start: Instant,
+    ) -> Self {
         Self {
             policy: node.settings.handshake_policy(),
             node,
-            journal: NodeJournal::default(),
+            journal,
             mailboxes,
-            start: Instant::now(),
+            start,
             connections_max: config.connections_max(),
             connect_timeout: config.connect_timeout,
             sys_interval: config.sys_interval,
             mailbox_bytes_max: config.mailbox_bytes_max,
             connections: AtomicUsize::new(0),
             resting: AtomicUsize::new(0),
+            handing_out: Mutex::default(),
+            announced: AtomicU64::new(0),
         }
+    }
+
+    /// Is this checkpoint news?
+    pub(crate) fn announce(&self, checkpoint: CheckpointNumber) -> bool {
+        self.announced.fetch_max(checkpoint.0, Ordering::Relaxed) < checkpoint.0
     }
 
     /// Which runner steps a shard.
@@ -98,9 +116,10 @@ impl Shared {
         self.resting.load(Ordering::SeqCst) == self.mailboxes.len()
     }
 
-    /// May Clients that publish be read?
+    /// May Clients that publish be read? When the disk is full they must, to be told.
     pub(crate) fn has_room(&self) -> bool {
         let is_free = |mailbox: &Mailbox| mailbox.bytes() < self.mailbox_bytes_max;
-        self.journal.has_room() && (self.mailboxes.len() == 1 || self.mailboxes.iter().all(is_free))
+        self.journal.room() != Room::Reserve
+            && (self.mailboxes.len() == 1 || self.mailboxes.iter().all(is_free))
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use martlet_packet::Version;
-use martlet_server::{Config, Dialect, Handle, Server};
+use martlet_server::{Config, Dialect, Handle, Listen, Server};
 
 use crate::{Client, Stream};
 
@@ -26,7 +26,7 @@ impl Broker {
     /// When it does not start.
     pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(Dialect::NATIVE);
-        config.listen = vec![(Ipv4Addr::LOCALHOST, 0).into()];
+        config.listen = vec![Listen::at((Ipv4Addr::LOCALHOST, 0).into())];
         config.runners = std::num::NonZeroUsize::MIN;
         config.sys_interval = std::time::Duration::ZERO;
         change(&mut config);

@@ -115,7 +115,7 @@ impl Broker {
 
 fn martlet(port: u16, settings: Settings, yard: &Yard) -> anyhow::Result<Command> {
     let mut command = Command::new(yard.martlet.as_deref().context("Martlet was not built")?);
-    command.args(["broker", "-p", &port.to_string()]);
+    command.args(["broker", "--durability", "memory", "-p", &port.to_string()]);
     if let Some(messages) = settings.queue_messages_max {
         command.args(["--queue-messages-max", &messages.to_string()]);
     }

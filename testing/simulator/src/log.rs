@@ -108,8 +108,8 @@ impl MemoryLog {
     pub fn recover(&self, node: Arc<Node>, now: Now) -> Recovery {
         match self.complete {
             None => self.recover_all(node, self.len(), now),
-            Some(Checkpoint { number, began, .. }) => {
-                let recovery = Recovery::from_checkpoint(node, number);
+            Some(Checkpoint { began, .. }) => {
+                let recovery = Recovery::from_checkpoint(node);
                 self.fold(recovery, began..self.len(), now)
             }
         }

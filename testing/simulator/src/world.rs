@@ -532,6 +532,7 @@ impl<J> World<J> {
     fn check_books(&self) {
         let ledger = self.counters().ledger;
         assert!(ledger.is_balanced(), "the books do not add up: {ledger:?}");
+        assert_eq!(self.counters().unbalanced, 0, "the books of a Client do not add up");
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use martlet_record::{CheckpointNumber, Position, SessionNumber, ShardId, Stored};
+use martlet_record::{Position, SessionNumber, ShardId, Stored};
 use martlet_session::MessageCopy;
 
 use super::Hashed;
@@ -13,8 +13,8 @@ use super::Hashed;
 #[derive(Debug, Default)]
 pub(super) struct Early {
     copies: HashMap<SessionNumber, Vec<(Position, MessageCopy)>, Hashed>,
-    /// The checkpoint whose snapshots are awaited, and the shards that are not through.
-    awaited: Option<(CheckpointNumber, HashSet<ShardId, Hashed>)>,
+    /// Shards that are not through with the checkpoint the fold began with.
+    awaited: HashSet<ShardId, Hashed>,
 }
 
 impl Early {
@@ -23,14 +23,14 @@ impl Early {
         Self::default()
     }
 
-    /// Sessions are known when all shards are through with this checkpoint.
-    pub(super) fn until(checkpoint: CheckpointNumber) -> Self {
-        Self { awaited: Some((checkpoint, ShardId::all().collect())), ..Self::default() }
+    /// Sessions are known when all shards are through with the checkpoint at the beginning.
+    pub(super) fn until_all_are_through() -> Self {
+        Self { awaited: ShardId::all().collect(), ..Self::default() }
     }
 
     /// Are there snapshots to come?
     pub(super) fn is_open(&self) -> bool {
-        self.awaited.is_some()
+        !self.awaited.is_empty()
     }
 
     pub(super) fn push(&mut self, session: SessionNumber, position: Position, copy: MessageCopy) {
@@ -64,20 +64,9 @@ impl Early {
     }
 
     /// A shard is through. After the last, what is left belongs to Sessions that are over.
-    pub(super) fn through(
-        &mut self,
-        shard: ShardId,
-        checkpoint: CheckpointNumber,
-    ) -> Vec<(SessionNumber, MessageCopy)> {
-        let Some((awaited, shards)) = &mut self.awaited else { return Vec::new() };
-        if checkpoint == *awaited {
-            shards.remove(&shard);
-        }
-        if !shards.is_empty() {
-            return Vec::new();
-        }
-        self.awaited = None;
-        self.take_orphans()
+    pub(super) fn through(&mut self, shard: ShardId) -> Vec<(SessionNumber, MessageCopy)> {
+        let was_last = self.awaited.remove(&shard) && self.awaited.is_empty();
+        if was_last { self.take_orphans() } else { Vec::new() }
     }
 
     /// Copies for a Shared Subscription whose Sessions never came.
