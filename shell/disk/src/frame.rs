@@ -127,6 +127,34 @@ impl Header {
     }
 }
 
+/// The header of a frame that would be whole but for one bit, here or in its body, and in which byte that is; `bytes`
+/// begin where the frame does.
+pub(crate) fn but_for_one_bit(bytes: &[u8], seed: Seed) -> Option<(Header, usize)> {
+    let body_of = |header: &Header| bytes.get(HEADER..HEADER + header.len as usize);
+    if let Some(header) = Header::read(bytes, seed) {
+        let body = body_of(&header)?;
+        let from_end = one_bit(seed.checksum(body) ^ header.body_crc, body.len())?;
+        return Some((header, HEADER + body.len() - 1 - from_end / 8));
+    }
+    let mut start: [u8; HEADER] = *bytes.first_chunk()?;
+    (0..HEADER * 8).find_map(|bit| {
+        start[bit / 8] ^= 1 << (bit % 8);
+        let header = Header::read(&start, seed);
+        start[bit / 8] ^= 1 << (bit % 8);
+        let header = header.filter(|header| body_of(header).is_some_and(|body| header.verifies(body, seed)));
+        Some((header?, bit / 8))
+    })
+}
+
+/// Which bit of so many bytes, counted from the last, makes this difference between checksums?
+fn one_bit(difference: u32, len: usize) -> Option<usize> {
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    let shift = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
+    // What the last bit of the last byte makes, the one before it, and so on.
+    let bits = std::iter::successors(Some(shift(1 << 0)), |crc| Some(shift(*crc)));
+    bits.take(len * 8).position(|made| made == difference)
+}
+
 /// Finishes the frame whose body was appended behind room for the header: `header` but for length and checksum.
 pub(crate) fn seal(frame: &mut Vec<u8>, mut header: Header, seed: Seed) {
     let len = frame.len() - HEADER;
@@ -203,6 +231,21 @@ pub(crate) mod tests {
         }
         assert_eq!(Header::read(&frame, Seed::new([7; 16], 2)), None, "another segment");
         assert_eq!(Header::read(&frame, Seed::new([8; 16], 1)), None, "another store");
+    }
+
+    #[test]
+    fn one_bit_is_told_from_more() {
+        let whole = frame(9, b"body");
+        for bit in 0..(HEADER + 4) * 8 {
+            let mut frame = whole.clone();
+            frame[bit / 8] ^= 1 << (bit % 8);
+            let found = but_for_one_bit(&frame, seed()).map(|(header, byte)| (header.position.0, byte));
+            assert_eq!(found, Some((9, bit / 8)), "bit {bit}");
+            frame[(bit / 8 + 7) % 48] ^= 0b11;
+            assert_eq!(but_for_one_bit(&frame, seed()), None, "bit {bit} and others");
+        }
+        assert_eq!(but_for_one_bit(&[0; 64], seed()), None);
+        assert_eq!(but_for_one_bit(&whole[..50], seed()), None, "the end of it is torn off");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use martlet_record::{Batch, CheckpointNumber, Place, Position, Stored};
+use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, Stored, WallTime};
 
 use crate::files::{File, Files};
 use crate::frame::{HEADER, Header, Kind};
@@ -55,6 +55,17 @@ pub struct Torn {
 pub(crate) type Each<'a> = &'a mut dyn FnMut(Batch, Position);
 /// Hears how many of how many bytes were read.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// What the newest header says when there is none.
+const NONE: Header = Header {
+    kind: Kind::Mark,
+    position: Position(0),
+    durable: Position(0),
+    origin: None,
+    wall: WallTime(0),
+    len: 0,
+    body_crc: 0,
+};
 
 /// Bytes between two words about the progress.
 const PROGRESS_BYTES: u64 = 8 << 20;
@@ -117,8 +128,9 @@ impl<F: Files> Recovery<'_, F> {
         let segments = shelf.numbers().into_iter().filter(|number| *number >= segment).count() as u64;
         let total = segments * u64::from(self.store.settings.segment_bytes);
         loop {
-            let file =
-                shelf.segment(segment).ok_or_else(|| self.damage(segment, 0, "the segment is missing"))?;
+            let file = shelf
+                .segment(segment)
+                .ok_or_else(|| self.damage(segment, 0, "the segment is missing", Vec::new()))?;
             let problem = || OpenError::io(format!("segment {segment}"));
             let mut scan = Scan::new(&*file, shelf.seed(segment)).map_err(problem())?;
             let mut told = self.found.bytes;
@@ -133,6 +145,7 @@ impl<F: Files> Recovery<'_, F> {
             }
             if !self.goes_on(segment + 1, expected).map_err(problem())? {
                 self.check_end(&mut scan, segment, offset)?;
+                self.check_next(segment + 1)?;
                 progress(total, total);
                 return Ok((segment, offset));
             }
@@ -235,17 +248,15 @@ impl<F: Files> Recovery<'_, F> {
         segment: u32,
         offset: u64,
     ) -> Result<(), OpenError> {
-        let Some(newest) = self.store.survey.newest else { return Ok(()) };
+        let newest = self.store.survey.newest.unwrap_or(NONE);
         let is_lost =
             newest.durable > self.found.position || (self.found.frames == 0 && self.store.origin().is_some());
         if is_lost {
-            let mut damage = self.damage(segment, offset, "a frame cannot be read that had been on the disk");
-            if let (OpenError::Damaged(damage), Ok(Some(header))) = (&mut damage, scan.header(offset)) {
-                let body = scan.unverified_body(offset, &header).unwrap_or_default();
-                let place = u32::try_from(offset + HEADER as u64).unwrap_or(u32::MAX);
-                damage.sessions = sessions_in(body, Place::new(segment, place));
-            }
-            return Err(damage);
+            return Err(self.lost(scan, segment, offset, "a frame cannot be read that had been on the disk"));
+        }
+        let problem = OpenError::io(format!("segment {segment}"));
+        if self.has_flipped(scan, offset).map_err(problem)? {
+            return Err(self.lost(scan, segment, offset, "one bit of a frame is not what was written"));
         }
         if newest.position > self.found.position {
             let (last, end) = self.store.survey.ends.first().copied().unwrap_or((segment, offset));
@@ -255,20 +266,55 @@ impl<F: Files> Recovery<'_, F> {
         Ok(())
     }
 
+    /// The log does not go on in the next segment, and it is not that one bit is missing for it.
+    fn check_next(&self, segment: u32) -> Result<(), OpenError> {
+        let Some(file) = self.store.shelf.segment(segment) else { return Ok(()) };
+        let problem = || OpenError::io(format!("segment {segment}"));
+        let mut scan = Scan::new(&*file, self.store.shelf.seed(segment)).map_err(problem())?;
+        if self.has_flipped(&mut scan, 0).map_err(problem())? {
+            return Err(self.lost(&mut scan, segment, 0, "one bit of a frame is not what was written"));
+        }
+        Ok(())
+    }
+
+    /// Would the frame here be the next, but for one bit? A mark is no loss.
+    fn has_flipped(&self, scan: &mut Scan<'_, F::File>, offset: u64) -> io::Result<bool> {
+        let flipped = scan.but_for_one_bit(offset)?;
+        let expected = Position(self.found.position.0 + 1);
+        Ok(flipped.is_some_and(|header| header.position == expected && header.kind != Kind::Mark))
+    }
+
+    fn lost(&self, scan: &mut Scan<'_, F::File>, segment: u32, offset: u64, what: &'static str) -> OpenError {
+        let mut sessions = Vec::new();
+        if let Ok(Some(header)) = scan.header(offset) {
+            let body = scan.unverified_body(offset, &header).unwrap_or_default();
+            let place = u32::try_from(offset + HEADER as u64).unwrap_or(u32::MAX);
+            sessions = sessions_in(body, Place::new(segment, place));
+        }
+        self.damage(segment, offset, what, sessions)
+    }
+
     /// A body that was named must be somewhere.
     fn check_absent(&self) -> Result<(), OpenError> {
         match self.absent.iter().filter(|stored| !self.store.shelf.holds(**stored)).min() {
             Some(stored) if self.found.lost.is_empty() => {
                 let what = "the segment is missing, and with it Messages that are needed";
-                Err(self.damage(stored.place.segment(), u64::from(stored.place.offset()), what))
+                let offset = u64::from(stored.place.offset());
+                Err(self.damage(stored.place.segment(), offset, what, Vec::new()))
             }
             _ => Ok(()),
         }
     }
 
-    fn damage(&self, segment: u32, offset: u64, what: &'static str) -> OpenError {
+    fn damage(
+        &self,
+        segment: u32,
+        offset: u64,
+        what: &'static str,
+        sessions: Vec<SessionNumber>,
+    ) -> OpenError {
         let position = Position(self.found.position.0 + 1);
-        OpenError::Damaged(Box::new(Damage { segment, offset, position, what, sessions: Vec::new() }))
+        OpenError::Damaged(Box::new(Damage { segment, offset, position, what, sessions }))
     }
 
     /// Takes away what was dropped, and sees to it that the disk has all that was not.
@@ -290,7 +336,7 @@ impl<F: Files> Recovery<'_, F> {
 }
 
 /// Sessions of the batches in a damaged body, as far as they can be made out.
-fn sessions_in(mut body: &[u8], start: Place) -> Vec<martlet_record::SessionNumber> {
+fn sessions_in(mut body: &[u8], start: Place) -> Vec<SessionNumber> {
     let len = body.len();
     let mut sessions = std::collections::BTreeSet::new();
     while !body.is_empty() {

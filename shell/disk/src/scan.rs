@@ -3,9 +3,11 @@
 use std::io;
 
 use crate::files::File;
-use crate::frame::{ALIGN, HEADER, Header, Seed, find_magic};
+use crate::frame::{ALIGN, HEADER, Header, Seed, but_for_one_bit, find_magic};
 
 const WINDOW: usize = 1 << 20;
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
 
 /// A segment that is read from one end to the other.
 pub(crate) struct Scan<'a, F> {
@@ -42,6 +44,23 @@ impl<'a, F: File> Scan<'a, F> {
     /// What is where the body should be; shorter where the file ends.
     pub(crate) fn unverified_body(&mut self, offset: u64, header: &Header) -> io::Result<&[u8]> {
         self.bytes(offset + HEADER as u64, header.len as usize)
+    }
+
+    /// The frame at an offset that was written, and of which one bit decayed.
+    ///
+    /// A torn write leaves whole sectors as they were. If nothing of the frame is in the sector of that bit, or next to
+    /// nothing, it may as well have been torn.
+    pub(crate) fn but_for_one_bit(&mut self, offset: u64) -> io::Result<Option<Header>> {
+        let seed = self.seed;
+        let longest = self.header(offset)?.map_or(WINDOW, |header| HEADER + header.len as usize);
+        let bytes = self.bytes(offset, longest)?;
+        let Some((header, byte)) = but_for_one_bit(bytes, seed) else { return Ok(None) };
+        let before = usize::try_from(offset % SECTOR as u64).unwrap_or_default();
+        let sector = (before + byte) / SECTOR * SECTOR;
+        let end = (sector + SECTOR - before).min(HEADER + header.len as usize);
+        let there = &bytes[sector.saturating_sub(before)..end];
+        let is_sure = there.len() >= ALIGN && there.iter().any(|byte| *byte != 0);
+        Ok(is_sure.then_some(header))
     }
 
     /// The next header from an offset on, whatever lies before it.
