@@ -8,6 +8,7 @@ mod disk_full;
 mod kill;
 mod million;
 mod snapshots;
+mod soak;
 mod speed;
 mod strace;
 
@@ -27,6 +28,7 @@ pub(crate) enum Experiment {
     DiskFull(disk_full::Arguments),
     Million(million::Arguments),
     Backlog(backlog::Arguments),
+    Soak(soak::Arguments),
     Speed(speed::Arguments),
 }
 
@@ -41,6 +43,7 @@ impl Experiment {
             Self::DiskFull(arguments) => disk_full::run(arguments, setup, report),
             Self::Million(arguments) => million::run(arguments, setup, report),
             Self::Backlog(arguments) => backlog::run(arguments, setup, report),
+            Self::Soak(arguments) => soak::run(arguments, setup, report),
             Self::Speed(arguments) => speed::run(arguments, setup, report),
         }
     }
@@ -55,6 +58,7 @@ impl Experiment {
             Self::DiskFull(_) => "disk-full",
             Self::Million(_) => "million",
             Self::Backlog(_) => "backlog",
+            Self::Soak(_) => "soak",
             Self::Speed(_) => "speed",
         }
     }

@@ -18,8 +18,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use martlet_witness::cleanup::{self, Leftover};
 use martlet_witness::report::{self, Outcome, Report};
-use martlet_witness::{Program, cleanup, raise_descriptor_limit};
+use martlet_witness::{Program, raise_descriptor_limit};
 use tempfile::TempDir;
 
 use crate::experiment::Experiment;
@@ -60,7 +61,10 @@ impl Setup {
     /// A new folder that vanishes with its value.
     fn new_folder(&self) -> Result<TempDir> {
         let folder = tempfile::Builder::new().prefix("martlet-durability-").tempdir_in(&self.folder);
-        folder.with_context(|| format!("making a folder in {}", self.folder.display()))
+        let folder = folder.with_context(|| format!("making a folder in {}", self.folder.display()))?;
+        // For an interrupted run; otherwise it is long gone when that is asked.
+        cleanup::register(Leftover::Folder(folder.path().to_owned()));
+        Ok(folder)
     }
 }
 
