@@ -46,7 +46,7 @@ impl<F: Files> Log<F> {
         self.has_begun_apart = true;
         let chunk = self.settings.part_bytes().min(part.encoded.len() - part.written);
         let body = if chunk > 0 { chunk } else { LIST_BYTES + part.spans.len() * SPAN_BYTES };
-        match self.make_room(body, is_publish)? {
+        match self.make_room(body, is_publish, now.time)? {
             Fit::Wait => self.part = Some(part),
             Fit::Full(why) => {
                 self.has_begun_apart = false;

@@ -97,9 +97,12 @@ impl Checkpoints {
 
     /// A batch is written.
     pub(crate) fn note(&mut self, batch: &Batch) {
+        // Shards write retained messages down as if they were new.
+        let is_snapshot = self.under_way.is_some();
         for record in &batch.records {
             match record {
-                Record::Settled { .. } | Record::Retained { .. } => self.let_go += 1,
+                Record::Settled { .. } => self.let_go += 1,
+                Record::Retained { .. } if !is_snapshot => self.let_go += 1,
                 Record::Ended { .. } => self.has_ended = true,
                 Record::Snapshotted { checkpoint, .. } => self.snapshotted(*checkpoint, batch.shard),
                 _ => {}
@@ -192,7 +195,7 @@ impl<F: Files> Log<F> {
     }
 
     fn begin_checkpoint(&mut self, now: Now) -> io::Result<()> {
-        if !matches!(self.make_room(size_of::<u64>(), false)?, Fit::Yes) {
+        if !matches!(self.make_room(size_of::<u64>(), false, now.time)?, Fit::Yes) {
             return Ok(());
         }
         let number = CheckpointNumber(self.checkpoints.newest.0 + 1);
@@ -234,7 +237,7 @@ impl<F: Files> Log<F> {
         self.fill_list(&mut under_way);
         let Stage::Listing { list, .. } = &mut under_way.stage else { unreachable!("the caller looked") };
         let body = if list.is_empty() { size_of::<u64>() } else { list.len() };
-        if !matches!(self.make_room(body, false)?, Fit::Yes) {
+        if !matches!(self.make_room(body, false, now.time)?, Fit::Yes) {
             self.checkpoints.under_way = Some(under_way);
             return Ok(());
         }

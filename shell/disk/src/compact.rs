@@ -119,7 +119,7 @@ impl<F: Files> Log<F> {
         let spans = parts.filter_map(|(live, _)| self.shelf.whereabouts(live.name));
         let spans: usize = spans.map(|whereabouts| whereabouts.spans(0).len()).sum();
         let listed = (gathered.bodies.len() + spans + 2) * LISTED_BYTES;
-        if !matches!(self.make_room(gathered.bytes.len() + listed, false)?, Fit::Yes) {
+        if !matches!(self.make_room(gathered.bytes.len() + listed, false, now.time)?, Fit::Yes) {
             self.compaction.gathered = Some(gathered);
             return Ok(());
         }

@@ -24,6 +24,8 @@ pub(crate) enum Task<F: Files> {
     Make { spare: Spare, segments: usize, settings: Settings },
     /// Make it the next segment.
     Name { spare: Spare, number: u32 },
+    /// Give room back that was set aside.
+    Remove(Spare),
     /// Give segments back that hold nothing any more.
     GiveBack { segments: Vec<(u32, Arc<F::File>)>, welcome: Vec<Spare>, bytes: u64 },
     /// Find out what segments still hold.
@@ -40,6 +42,7 @@ pub struct Done<F: Files>(pub(crate) Report<F>);
 pub(crate) enum Report<F: Files> {
     Made(Result<Spare, Shortage>),
     Named(io::Result<Next<F>>),
+    Removed(io::Result<()>),
     GaveBack(io::Result<Vec<Spare>>),
     Weighed(Weighed),
     Gathered(Gathered),
@@ -54,6 +57,7 @@ impl<F: Files> Job<F> {
                 Report::Made(supply::make(files, spare, segments, &settings))
             }
             Task::Name { spare, number } => Report::Named(supply::name(files, spare, number)),
+            Task::Remove(spare) => Report::Removed(supply::remove(files, spare)),
             Task::GiveBack { segments, welcome, bytes } => {
                 Report::GaveBack(supply::give_back(files, &segments, welcome, bytes))
             }

@@ -168,6 +168,7 @@ impl<F: Files> Log<F> {
         let finished = match done.0 {
             Report::Made(made) => self.supply.made(made, now.time),
             Report::Named(named) => named.map(|next| self.supply.named(next)),
+            Report::Removed(removed) => removed.map(|()| self.supply.removed()),
             Report::GaveBack(spares) => spares.map(|spares| self.supply.gave_back(spares)),
             Report::Weighed(weighed) => {
                 self.weighed(weighed);
@@ -273,7 +274,7 @@ impl<F: Files> Log<F> {
 
     /// Writes one frame of what waits.
     fn write_group(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
-        let group = self.take_group(done)?;
+        let group = self.take_group(done, now.time)?;
         if group.is_empty() {
             return Ok(());
         }
@@ -302,13 +303,13 @@ impl<F: Files> Log<F> {
     }
 
     /// Takes as many batches as go into one frame. Those for which the disk is too full are done at once.
-    fn take_group(&mut self, done: &mut Vec<Completion>) -> io::Result<Vec<Batch>> {
+    fn take_group(&mut self, done: &mut Vec<Completion>, now: Time) -> io::Result<Vec<Batch>> {
         let mut group = Vec::new();
         let mut weight = 0;
         while let Some(first) = self.queue.first() {
             let (with_first, is_publish) = (weight + first.weight, first.is_publish);
             if group.is_empty() {
-                match self.make_room(with_first, is_publish)? {
+                match self.make_room(with_first, is_publish, now)? {
                     Fit::Yes => {}
                     Fit::Wait => break,
                     Fit::Full(why) => {
@@ -335,7 +336,7 @@ impl<F: Files> Log<F> {
     }
 
     /// Sees to it that a frame with such a body can be written.
-    pub(crate) fn make_room(&mut self, body: usize, is_publish: bool) -> io::Result<Fit> {
+    pub(crate) fn make_room(&mut self, body: usize, is_publish: bool, now: Time) -> io::Result<Fit> {
         if is_publish && self.is_kept_from_publishes() {
             return Ok(Fit::Full(self.supply.shortage().unwrap_or_default().to_owned()));
         }
@@ -345,7 +346,7 @@ impl<F: Files> Log<F> {
         if let Some(why) = self.supply.shortage().filter(|_| is_publish) {
             return Ok(Fit::Full(why.to_owned()));
         }
-        let Some(next) = self.supply.take_next() else {
+        let Some(next) = self.supply.take_next(now) else {
             self.needs_next = true;
             return Ok(Fit::Wait);
         };
@@ -384,6 +385,7 @@ impl<F: Files> Log<F> {
         let Some(order) = self.supply.order(needs_next, number, now.time) else { return };
         self.order(match order {
             Order::Name(spare, number) => Task::Name { spare, number },
+            Order::Remove(spare) => Task::Remove(spare),
             Order::Make(spare) => {
                 let segments = self.shelf.count() + self.supply.count();
                 Task::Make { spare, segments, settings: self.settings.clone() }

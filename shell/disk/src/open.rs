@@ -75,7 +75,7 @@ pub(crate) fn fill_shelf<F: Files>(
             Name::Spare(spare) => {
                 let problem = || OpenError::io(name.clone());
                 let len = files.open(&spare.path()).and_then(|file| file.len()).map_err(problem())?;
-                if len == u64::from(settings.segment_bytes) && spares.len() < supply::RESERVE {
+                if len == u64::from(settings.segment_bytes) {
                     spares.push(spare);
                 } else {
                     files.remove(&spare.path()).map_err(problem())?;

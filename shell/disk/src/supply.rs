@@ -16,6 +16,10 @@ use crate::names::{self, LOG, Spare};
 
 /// Segments that are set aside.
 pub(crate) const RESERVE: usize = 2;
+/// Those that come back and are kept to be used again: as many as are needed until the next checkpoint …
+const KEPT: usize = 6;
+/// … while the log grows. When no segment was begun for so many milliseconds, the disk gets back what is no reserve.
+const KEPT_MS: u64 = 10_000;
 /// How long a full disk is left alone before it is asked again, in milliseconds.
 const RETRY_MS: u64 = 1000;
 const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
@@ -51,13 +55,23 @@ pub(crate) struct Supply<F: Files> {
     full: Option<String>,
     retry_at: Time,
     last_spare: u32,
+    /// When a segment was begun.
+    grew_at: Time,
 }
 
 impl<F: Files> Supply<F> {
     pub(crate) fn new(spares: Vec<Spare>, next: Option<Next<F>>) -> Self {
         let last_spare = spares.iter().map(|spare| spare.number).max().unwrap_or_default();
         let spares = spares.into();
-        Self { next, spares, is_ordered: false, full: None, retry_at: Time::START, last_spare }
+        Self {
+            next,
+            spares,
+            is_ordered: false,
+            full: None,
+            retry_at: Time::START,
+            last_spare,
+            grew_at: Time::START,
+        }
     }
 
     /// Segments set aside, the next one included.
@@ -70,13 +84,14 @@ impl<F: Files> Supply<F> {
         self.full.as_deref()
     }
 
-    pub(crate) fn take_next(&mut self) -> Option<Next<F>> {
+    pub(crate) fn take_next(&mut self, now: Time) -> Option<Next<F>> {
+        self.grew_at = now;
         self.next.take()
     }
 
     /// How many segments that are given back are welcome.
     pub(crate) fn welcome(&self) -> usize {
-        RESERVE.saturating_sub(self.count() + usize::from(self.is_ordered))
+        KEPT.saturating_sub(self.count() + usize::from(self.is_ordered))
     }
 
     /// A name no spare has.
@@ -96,6 +111,9 @@ impl<F: Files> Supply<F> {
             Order::Name(self.spares.remove(filled)?, number)
         } else if self.count() < RESERVE && (self.full.is_none() || now >= self.retry_at) {
             Order::Make(self.new_spare(false))
+        } else if self.count() > RESERVE && self.trim_at() <= now {
+            let is_new = self.spares.iter().position(|spare| !spare.is_filled).unwrap_or_default();
+            Order::Remove(self.spares.remove(is_new)?)
         } else {
             return None;
         };
@@ -103,9 +121,19 @@ impl<F: Files> Supply<F> {
         Some(order)
     }
 
-    /// When a full disk is to be asked again.
+    /// When a full disk is to be asked again, or to get something back.
     pub(crate) fn due(&self) -> Option<Time> {
-        self.full.as_ref().filter(|_| !self.is_ordered && self.count() < RESERVE).map(|_| self.retry_at)
+        let retry = (self.full.is_some() && self.count() < RESERVE).then_some(self.retry_at);
+        let trim = (self.count() > RESERVE && !self.spares.is_empty()).then(|| self.trim_at());
+        retry.or(trim).filter(|_| !self.is_ordered)
+    }
+
+    fn trim_at(&self) -> Time {
+        self.grew_at.after_millis(KEPT_MS)
+    }
+
+    pub(crate) fn removed(&mut self) {
+        self.is_ordered = false;
     }
 
     pub(crate) fn made(&mut self, made: Result<Spare, Shortage>, now: Time) -> io::Result<()> {
@@ -148,6 +176,8 @@ pub(crate) enum Order {
     Make(Spare),
     /// Give it a number.
     Name(Spare, u32),
+    /// Give it back.
+    Remove(Spare),
 }
 
 /// Why there is no room.
@@ -220,6 +250,12 @@ pub(crate) fn name<F: Files>(files: &F, spare: Spare, number: u32) -> io::Result
     files.rename(&spare.path(), &names::segment(number))?;
     files.sync_folder(Path::new(LOG))?;
     Ok(Next { number, file: Arc::new(file) })
+}
+
+/// Gives room back that was set aside.
+pub(crate) fn remove(files: &impl Files, spare: Spare) -> io::Result<()> {
+    files.remove(&spare.path())?;
+    files.sync_folder(Path::new(LOG))
 }
 
 /// Gives segments back: so many to be used again under the names of spares, the others to the disk.

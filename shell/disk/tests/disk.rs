@@ -112,7 +112,11 @@ fn a_checkpoint_is_announced_and_completes() {
     let checkpoint = running.disk.checkpoint().unwrap();
     let batches = ShardId::all().zip(1..).map(|(shard, number)| Batch {
         shard,
-        ..batch(number, vec![Record::Snapshotted { checkpoint, opened: 0, delayed: 0 }], Need::Synced)
+        ..batch(
+            number,
+            vec![Record::Snapshotted { checkpoint, opened: 0, delayed: 0, version: 0 }],
+            Need::Synced,
+        )
     });
     running.disk.submit(batches);
     running.completions(64);

@@ -278,6 +278,10 @@ impl Rig {
 
     /// Runs a checkpoint in which the shards write down that these Messages are needed.
     pub(crate) fn checkpoint(&mut self, kept: &[Stored]) -> CheckpointNumber {
+        if let Some(under_way) = self.log.checkpoint() {
+            self.snapshot(under_way, kept);
+            self.step();
+        }
         self.log.request_checkpoint();
         self.step();
         let number = self.log.checkpoint().expect("it began");
@@ -293,7 +297,7 @@ impl Rig {
             if shard.index() == 0 {
                 records.extend(kept.iter().map(|stored| retained(*stored)));
             }
-            records.push(Record::Snapshotted { checkpoint: number, opened: 0, delayed: 0 });
+            records.push(Record::Snapshotted { checkpoint: number, opened: 0, delayed: 0, version: 0 });
             self.submit(u8::try_from(shard.index()).unwrap(), records, Need::Lazy);
         }
         self.wait(100);
