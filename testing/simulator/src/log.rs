@@ -26,6 +26,8 @@ pub struct MemoryLog {
     waiting: VecDeque<(u64, Batch)>,
     turn: u64,
     delay: u64,
+    /// Batches that complete in one turn, at most.
+    pace: usize,
     damaged: BTreeSet<Place>,
     /// The checkpoint under way.
     writing: Option<Checkpoint>,
@@ -50,11 +52,17 @@ impl MemoryLog {
             waiting: VecDeque::new(),
             turn: 0,
             delay: turns.max(1),
+            pace: usize::MAX,
             damaged: BTreeSet::new(),
             writing: None,
             complete: None,
             checkpoints: 0,
         }
+    }
+
+    /// From here at most so many batches complete in one turn.
+    pub fn set_pace(&mut self, batches: usize) {
+        self.pace = batches.max(1);
     }
 
     /// How many batches it holds.
@@ -182,7 +190,9 @@ impl Journal for MemoryLog {
         }
         self.turn += 1;
         let mut completions = Vec::new();
-        while let Some((_, batch)) = self.waiting.pop_front_if(|(due, _)| *due <= self.turn) {
+        while completions.len() < self.pace
+            && let Some((_, batch)) = self.waiting.pop_front_if(|(due, _)| *due <= self.turn)
+        {
             completions.push(self.commit(batch));
         }
         completions
