@@ -52,6 +52,7 @@ impl Shard {
                 self.send_pubrel(slot, ack.packet_id, reason, out);
             }
         }
+        self.watch_gate(slot);
         Ok(())
     }
 
@@ -157,5 +158,6 @@ impl Shard {
         books.settle(acknowledged.ordinal, acknowledged.how);
         self.journal(out);
         self.send_queued(slot, now, out);
+        self.watch_gate(slot);
     }
 }

@@ -126,6 +126,7 @@ impl Shard {
 
     /// The Session is over [MQTT-4.1.0-2]. Its Will was published or discarded before.
     pub(crate) fn end_session(&mut self, slot: u32, why: Ending, out: &mut Outbox) {
+        self.record_sent_of(slot);
         let Some(session) = self.sessions.remove(slot) else { return };
         for (filter, _) in session.subscriptions.iter() {
             self.node.routes.remove(filter, session.number);

@@ -68,6 +68,7 @@ impl Shard {
         if let Some(stored) = stored(&lost) {
             out.notices.push(Notice::Damaged { client_id: session.client_id.clone(), stored });
         }
+        self.watch_gate(slot);
         self.journal(out);
     }
 }

@@ -8,8 +8,9 @@ use hashbrown::HashSet;
 use martlet_packet::QoS;
 use martlet_record::SessionNumber;
 
-use crate::Destinations;
+use crate::shared::Member;
 use crate::sync::RwLock;
+use crate::{Destinations, Recipient};
 
 /// The closed gates of a node.
 #[derive(Debug)]
@@ -42,15 +43,18 @@ impl Gates {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// Would a Message of this QoS have to wait in a queue that must not grow?
+    /// Would a Message of this QoS have to wait in a queue that must not grow? Of a Shared Subscription it is enough
+    /// that one member takes it.
     pub(crate) fn stop(&self, destinations: &Destinations, published: QoS) -> bool {
         if self.all_open() {
             return false;
         }
         let closed = self.closed.read();
-        let mut all = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
-        all.any(|recipient| {
+        let is_shut = |recipient: &Recipient| {
             recipient.copy_qos(published) > QoS::AtMostOnce && closed.contains(&recipient.session)
-        })
+        };
+        let mut all = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
+        let mut groups = destinations.groups.iter();
+        all.any(is_shut) || groups.any(|group| !group.members().iter().any(Member::is_open))
     }
 }

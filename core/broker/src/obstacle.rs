@@ -42,7 +42,9 @@ impl Shard {
 
     fn must_be_kept(&self, slot: u32, publish: &Publish<'_>, destinations: &Destinations) -> bool {
         let is_persistent = self.sessions.get(slot).is_some_and(|resident| resident.session.is_persistent());
-        let is_retained = publish.retain && self.node.settings.retain_available;
+        // A deletion makes room.
+        let is_retained =
+            publish.retain && self.node.settings.retain_available && !publish.payload.is_empty();
         let has_mark = matches!(publish.qos, PublishQoS::ExactlyOnce(_)) && is_persistent;
         destinations.has_persistent || !destinations.groups.is_empty() || is_retained || has_mark
     }
@@ -75,7 +77,13 @@ impl Shard {
         };
         match obstacle {
             _ if is_v5 => self.answer_publish(slot, publish.qos, reason, text, false, out),
-            Obstacle::Disk(_) => out.holding = Some(id),
+            Obstacle::Disk(_) => {
+                // It comes again, and counts then.
+                self.counters.packets_received -= 1;
+                self.counters.publish_received -= 1;
+                self.counters.publish_received_bytes -= publish.payload.len() as u64;
+                out.holding = Some(id);
+            }
             Obstacle::Queue => return Err(Violation::new(reason, text)),
         }
         Ok(())

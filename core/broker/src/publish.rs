@@ -98,6 +98,10 @@ impl Shard {
             self.answer_publish(slot, publish.qos, reason, &text, false, out);
             return Ok(());
         }
+        if delay.is_some() && publish.qos == PublishQoS::AtMostOnce && self.node.room() >= Room::DrainOnly {
+            self.counters.qos0_dropped += 1;
+            return Ok(());
+        }
         match self.obstacle(slot, topic, publish, delay.is_some()) {
             None => self.accept(slot, topic, delay, publish, now, out),
             Some(obstacle) => return self.stop_at(obstacle, slot, publish, out),
@@ -168,7 +172,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Published {
         let (retained, destinations) =
-            if message.retain && self.node.settings.retain_available && self.node.room() < Room::DrainOnly {
+            if message.retain && self.node.settings.retain_available && self.may_retain(&message, origin) {
                 self.retain(topic, &mut message)
             } else {
                 (None, self.cache.destinations(&self.node.routes, topic))
@@ -211,6 +215,12 @@ impl Shard {
         self.records.extend(retained);
         self.journal(out);
         Published { matched: !destinations.is_empty(), is_durable }
+    }
+
+    /// On a full disk a QoS 0 Message is not retained, unless it was promised before: a Will, or a delayed one.
+    fn may_retain(&self, message: &MessageRef<'_>, origin: Origin) -> bool {
+        let was_promised = origin.will_of.is_some() || origin.was_delayed.is_some();
+        self.node.room() < Room::DrainOnly || message.qos > QoS::AtMostOnce || was_promised
     }
 
     /// One member of each Shared Subscription that matches (§4.8.2).

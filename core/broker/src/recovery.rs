@@ -38,6 +38,10 @@ pub struct Recovery {
     places: HashMap<SessionNumber, (ShardId, u32), Hashed>,
     /// Sessions that a snapshot brought: their queues come in slices.
     kept: HashSet<SessionNumber, Hashed>,
+    /// Sessions whose Clients are connected, as far as the log knows.
+    connected: HashSet<SessionNumber, Hashed>,
+    /// For how long others had been gone when they were written down last, in milliseconds.
+    absent: HashMap<SessionNumber, u64, Hashed>,
     early: Early,
     /// Copies chosen for a Shared Subscription whose Sessions ended, until another member has them.
     orphans: Vec<(SessionNumber, MessageCopy)>,
@@ -65,6 +69,8 @@ impl Recovery {
             node,
             places: HashMap::default(),
             kept: HashSet::default(),
+            connected: HashSet::default(),
+            absent: HashMap::default(),
             early,
             orphans: Vec::new(),
             retained: RetainedFold::default(),
@@ -109,27 +115,17 @@ impl Recovery {
     }
 
     /// The shards, when the log is at its end. Whoever was connected is disconnected now: the clocks of expiry and
-    /// Will start here.
+    /// Will start here. Those of others go on from where they were written down last, so that no jump of the other clock
+    /// ever shortens them.
     pub fn finish(mut self, now: Now, out: &mut Outbox) -> Vec<Shard> {
         self.retained.finish(&self.node.retained);
         self.orphans.extend(self.early.take_orphans());
-        let mut places: Vec<_> = self.places.values().copied().collect();
+        let mut places: Vec<_> = self.places.iter().map(|(number, place)| (*place, *number)).collect();
         places.sort_unstable();
-        for (home, slot) in places {
+        for ((home, slot), number) in places {
             let shard = &mut self.shards[home.index()];
-            shard.entered = self.position;
-            if let Some(resident) = shard.sessions.get_mut(slot) {
-                resident.session.detach(now.time);
-                // Recovered copies are the opening balance of the books.
-                let Ledger { in_flight, stored, .. } = resident.ledger();
-                if in_flight + stored > 0 {
-                    shard.counters.ledger.accepted += in_flight + stored;
-                    resident.tally.get_or_insert_default().accepted += in_flight + stored;
-                }
-            }
-            shard.set_online(slot, false);
-            shard.watch_gate(slot);
-            shard.arm(slot);
+            let absent = self.absent.get(&number).copied().unwrap_or_default();
+            shard.resume(slot, absent, self.connected.contains(&number), now);
         }
         for (number, (due, body)) in std::mem::take(&mut self.delayed) {
             let shard = &mut self.shards[number.shard().index()];
@@ -153,17 +149,27 @@ impl Recovery {
 
     fn apply(&mut self, home: ShardId, record: &Record) {
         match record {
-            Record::Opened(terms) => self.open(home, terms),
-            Record::Resumed(terms) => self.with(terms.session, |session| {
-                session.expiry = terms.expiry;
-                session.will = terms.will.as_ref().map(|will| Box::new(Will::from(will)));
-            }),
-            Record::Disconnected { session, expiry, will_discarded, .. } => self.with(*session, |session| {
-                session.expiry = *expiry;
-                if *will_discarded {
-                    session.will = None;
-                }
-            }),
+            Record::Opened(terms) => {
+                self.open(home, terms);
+                self.connected.insert(terms.session);
+            }
+            Record::Resumed(terms) => {
+                self.connected.insert(terms.session);
+                self.absent.remove(&terms.session);
+                self.with(terms.session, |session| {
+                    session.expiry = terms.expiry;
+                    session.will = terms.will.as_ref().map(|will| Box::new(Will::from(will)));
+                });
+            }
+            Record::Disconnected { session, expiry, will_discarded, .. } => {
+                self.connected.remove(session);
+                self.with(*session, |session| {
+                    session.expiry = *expiry;
+                    if *will_discarded {
+                        session.will = None;
+                    }
+                });
+            }
             Record::Ended { session, .. } => self.end(*session),
             Record::Subscribed(made) => self.subscribe(made),
             Record::Unsubscribed { session, filter } => {
@@ -192,7 +198,8 @@ impl Recovery {
             }
             Record::Kept(kept) => self.keep(home, kept),
             Record::KeptCopies { session, copies } => self.keep_copies(*session, copies),
-            Record::Snapshotted { opened, delayed, .. } => {
+            Record::Snapshotted { opened, delayed, version, .. } => {
+                self.node.retained.restore_version(*version);
                 let shard = &mut self.shards[home.index()];
                 shard.opened = shard.opened.max(*opened);
                 shard.delayed.restore_count(*delayed);
@@ -214,6 +221,8 @@ impl Recovery {
 
     fn end(&mut self, number: SessionNumber) {
         self.early.forget(number);
+        self.connected.remove(&number);
+        self.absent.remove(&number);
         let Some((home, slot)) = self.places.remove(&number) else { return };
         let Some(session) = self.shards[home.index()].sessions.remove(slot) else { return };
         for (filter, _) in session.subscriptions.iter() {
@@ -307,6 +316,10 @@ impl Recovery {
         }
         self.open(home, &kept.terms);
         self.kept.insert(number);
+        match kept.absent {
+            Some(millis) => drop(self.absent.insert(number, millis)),
+            None => drop(self.connected.insert(number)),
+        }
         self.with(number, |session| {
             for id in &kept.inbound {
                 session.inbound.insert(*id);
@@ -335,6 +348,37 @@ impl Recovery {
         if let Some(resident) = self.shards[home.index()].sessions.get_mut(*slot) {
             change(&mut resident.session);
         }
+    }
+}
+
+impl Shard {
+    /// A recovered Session begins to live: without its Client, who was gone for so many milliseconds, or is since now.
+    fn resume(&mut self, slot: u32, absent: u64, was_connected: bool, now: Now) {
+        let in_flight = self.node.settings.send.in_flight;
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let session = &mut resident.session;
+        if was_connected {
+            // The note of what was sent last may be lost.
+            session.outbound.may_have_sent(in_flight);
+            resident.is_sending = true;
+            self.sent.push(slot);
+            self.records.push(Record::Disconnected {
+                session: session.number,
+                expiry: session.expiry,
+                will_discarded: session.will.is_none(),
+                at: now.wall,
+            });
+        }
+        session.detach(now.time.before_millis(absent));
+        // Recovered copies are the opening balance of the books.
+        let Ledger { in_flight, stored, .. } = resident.ledger();
+        if in_flight + stored > 0 {
+            self.counters.ledger.accepted += in_flight + stored;
+            resident.tally.get_or_insert_default().accepted += in_flight + stored;
+        }
+        self.set_online(slot, false);
+        self.watch_gate(slot);
+        self.arm(slot);
     }
 }
 

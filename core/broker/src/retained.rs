@@ -111,6 +111,11 @@ impl Retained {
         self.count.fetch_add(usize::from(!before), Ordering::Relaxed);
     }
 
+    /// The last version that was given.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
     /// No version up to this one is given again.
     pub fn restore_version(&self, version: u64) {
         self.version.fetch_max(version, Ordering::Relaxed);
@@ -121,7 +126,9 @@ impl Retained {
     pub(crate) fn snapshot(&self, shard: ShardId) -> (Vec<Arc<Message>>, Vec<Deleted>) {
         let Some(stripe) = self.stripes.get(shard.index()) else { return Default::default() };
         let mut names = stripe.write();
-        let kept = names.names.iter().map(|(_, message)| Arc::clone(message)).collect();
+        // What the node says of itself is said anew after a restart.
+        let all = names.names.iter().map(|(_, message)| message);
+        let kept = all.filter(|message| !message.topic().starts_with("$SYS/")).cloned().collect();
         (kept, std::mem::take(&mut names.deleted))
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Resident {
     pub(crate) tally: Option<Box<Ledger>>,
     /// Its first dropped Message was told.
     pub(crate) drop_told: bool,
+    /// Publishers to it are refused.
+    pub(crate) gate_is_closed: bool,
     /// It is among those the journal will hear were sent copies.
     pub(crate) is_sending: bool,
 }
@@ -64,6 +66,7 @@ impl Sessions {
             armed: None,
             tally: None,
             drop_told: false,
+            gate_is_closed: false,
             is_sending: false,
         }));
         let (slots, hasher) = (&self.slots, &self.hasher);

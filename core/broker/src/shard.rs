@@ -190,13 +190,20 @@ impl Shard {
 
     /// Has the journal know which copies were sent, so that they are sent again as such after a crash [MQTT-3.3.1-1].
     fn record_sent(&mut self) {
-        for slot in self.sent.drain(..) {
-            let Some(resident) = self.sessions.get_mut(slot) else { continue };
-            resident.is_sending = false;
-            let session = &mut resident.session;
-            if let Some(up_to) = session.outbound.written().and_then(|outbound| outbound.tell_sent()) {
-                self.records.push(Record::Sent { session: session.number, up_to });
-            }
+        while let Some(slot) = self.sent.pop() {
+            self.record_sent_of(slot);
+        }
+    }
+
+    /// The same for one Session.
+    pub(crate) fn record_sent_of(&mut self, slot: u32) {
+        let Some(resident) = self.sessions.get_mut(slot).filter(|resident| resident.is_sending) else {
+            return;
+        };
+        resident.is_sending = false;
+        let session = &mut resident.session;
+        if let Some(up_to) = session.outbound.written().and_then(|outbound| outbound.tell_sent()) {
+            self.records.push(Record::Sent { session: session.number, up_to });
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Member {
     /// It alone, as a set of destinations.
     pub alone: Arc<Destinations>,
     online: Arc<AtomicBool>,
+    /// Its queue may grow.
+    open: Arc<AtomicBool>,
 }
 
 impl Group {
@@ -76,7 +78,8 @@ impl Group {
     pub fn with(&self, subscriber: Subscriber) -> Self {
         let mut members = self.members.clone();
         let alone = Arc::new(subscriber.alone(Some(Arc::clone(&self.filter))));
-        let member = Member { subscriber, alone, online: Arc::new(AtomicBool::new(true)) };
+        let [online, open] = [(); 2].map(|()| Arc::new(AtomicBool::new(true)));
+        let member = Member { subscriber, alone, online, open };
         match members.iter_mut().find(|other| other.subscriber.session == subscriber.session) {
             Some(replaced) => *replaced = member,
             None => members.push(member),
@@ -107,9 +110,20 @@ impl Group {
 
     /// A member's Client came or went.
     pub fn set_online(&self, session: SessionNumber, online: bool) {
-        if let Some(member) = self.members.iter().find(|member| member.subscriber.session == session) {
+        if let Some(member) = self.member(session) {
             member.online.store(online, Ordering::Relaxed);
         }
+    }
+
+    /// A member's queue may grow, or must not.
+    pub fn set_open(&self, session: SessionNumber, open: bool) {
+        if let Some(member) = self.member(session) {
+            member.open.store(open, Ordering::Relaxed);
+        }
+    }
+
+    fn member(&self, session: SessionNumber) -> Option<&Member> {
+        self.members.iter().find(|member| member.subscriber.session == session)
     }
 
     /// Chooses who gets a Message; `None` when there is no member.
@@ -127,25 +141,31 @@ impl Group {
     fn choose_sticky(&self) -> Option<&Member> {
         let stuck = SessionNumber(self.cursor.sticky.load(Ordering::Relaxed));
         let member =
-            self.members.iter().find(|member| member.subscriber.session == stuck && member.is_online());
+            self.members.iter().find(|member| member.subscriber.session == stuck && member.is_ready());
         let member = member.or_else(|| self.from(0))?;
         self.cursor.sticky.store(member.subscriber.session.0, Ordering::Relaxed);
         Some(member)
     }
 
-    /// The connected member a place falls on, or any member when none is connected.
+    /// The member a place falls on: of those that are connected and have room if there are any, else of those that have
+    /// room, else of all.
     fn from(&self, place: usize) -> Option<&Member> {
-        let connected = || self.members.iter().filter(|member| member.is_online());
-        match connected().count() {
-            0 => self.members.get(place.checked_rem(self.members.len())?),
-            count => connected().nth(place % count),
-        }
+        let among = |wanted: fn(&Member) -> bool| {
+            let count = self.members.iter().filter(|member| wanted(member)).count();
+            self.members.iter().filter(|member| wanted(member)).nth(place.checked_rem(count)?)
+        };
+        among(Member::is_ready).or_else(|| among(Member::is_open)).or_else(|| among(|_| true))
     }
 }
 
 impl Member {
-    fn is_online(&self) -> bool {
-        self.online.load(Ordering::Relaxed)
+    fn is_ready(&self) -> bool {
+        self.online.load(Ordering::Relaxed) && self.is_open()
+    }
+
+    /// May its queue grow?
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
     }
 }
 

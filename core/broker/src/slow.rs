@@ -14,9 +14,17 @@ impl Shard {
         if !limits.has_gates() {
             return;
         }
-        if let Some(resident) = self.sessions.get(slot) {
-            let session = &resident.session;
-            self.node.gates.set(session.number, is_at_its_limit(session, limits));
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let session = &resident.session;
+        let is_closed = is_at_its_limit(session, limits);
+        if is_closed == std::mem::replace(&mut resident.gate_is_closed, is_closed) {
+            return;
+        }
+        self.node.gates.set(session.number, is_closed);
+        for (filter, _) in session.subscriptions.iter().filter(|(filter, _)| filter.is_shared()) {
+            if let Some(group) = self.node.routes.group(filter) {
+                group.set_open(session.number, !is_closed);
+            }
         }
     }
 

@@ -4,10 +4,11 @@
 //! missing, and the snapshot says up to which place in the log it has them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use martlet_record::{
-    Body, CheckpointNumber, DelayedNumber, KeptCopy, KeptProgress, KeptSession, Message, Ordinal, Record,
-    SessionNumber, SessionRecord,
+    Body, CheckpointNumber, DelayedNumber, KeptCopy, KeptProgress, KeptSession, Message, Now, Ordinal,
+    Position, Record, SessionNumber, SessionRecord,
 };
 use martlet_session::{CopyState, MessageCopy, Session};
 
@@ -39,7 +40,13 @@ enum Stage {
 
 impl Shard {
     /// Writes down the next slice for a checkpoint: about `budget` records and copies. False when nothing is left.
-    pub fn write_down(&mut self, checkpoint: CheckpointNumber, budget: usize, out: &mut Outbox) -> bool {
+    pub fn write_down(
+        &mut self,
+        checkpoint: CheckpointNumber,
+        budget: usize,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
         if self.snapshot.done >= checkpoint {
             return false;
         }
@@ -48,7 +55,7 @@ impl Shard {
         while left > 0 {
             stage = match stage {
                 Stage::Idle => Stage::Sessions(0),
-                Stage::Sessions(slot) => self.write_session(slot, &mut left),
+                Stage::Sessions(slot) => self.write_session(slot, now, &mut left),
                 Stage::Copies { slot, session, from, until } => {
                     self.write_copies(slot, session, from, until, &mut left)
                 }
@@ -71,11 +78,11 @@ impl Shard {
 
     fn end_snapshot(&mut self, checkpoint: CheckpointNumber) {
         self.snapshot = Snapshot { done: checkpoint, stage: Stage::Idle };
-        let (opened, delayed) = (self.opened, self.delayed.count());
-        self.records.push(Record::Snapshotted { checkpoint, opened, delayed });
+        let (opened, delayed, version) = (self.opened, self.delayed.count(), self.node.retained.version());
+        self.records.push(Record::Snapshotted { checkpoint, opened, delayed, version });
     }
 
-    fn write_session(&mut self, slot: u32, left: &mut usize) -> Stage {
+    fn write_session(&mut self, slot: u32, now: Now, left: &mut usize) -> Stage {
         if slot >= self.sessions.slots() {
             let (kept, deleted) = self.node.retained.snapshot(self.id);
             return Stage::Retained { kept: kept.into_iter(), deleted };
@@ -87,7 +94,7 @@ impl Shard {
             return next;
         }
         *left = left.saturating_sub(1);
-        let kept = kept_session(session, self.entered);
+        let kept = kept_session(session, self.entered, now);
         let until = kept.next;
         let session = kept.terms.session;
         self.records.push(Record::Kept(kept));
@@ -133,7 +140,7 @@ impl Shard {
     }
 }
 
-fn kept_session(session: &Session, entered: martlet_record::Position) -> KeptSession {
+fn kept_session(session: &Session, entered: Position, now: Now) -> KeptSession {
     let subscriptions = session.subscriptions.iter();
     KeptSession {
         terms: SessionRecord {
@@ -148,7 +155,12 @@ fn kept_session(session: &Session, entered: martlet_record::Position) -> KeptSes
             .collect(),
         next: session.outbound.next_ordinal(),
         entered,
+        absent: session.disconnected.map(|since| millis(now.time.since(since))),
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn kept_copy(ordinal: Ordinal, copy: MessageCopy) -> KeptCopy {

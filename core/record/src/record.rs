@@ -105,6 +105,8 @@ pub enum Record {
         opened: u64,
         /// Messages the shard delayed so far.
         delayed: u64,
+        /// The last version of a retained message that was given so far.
+        version: u64,
     },
 }
 
@@ -230,6 +232,8 @@ pub struct KeptSession {
     pub next: Ordinal,
     /// Copies committed up to this position had entered its queue; those behind it come from the log.
     pub entered: Position,
+    /// Milliseconds for which it has had no Network Connection, on the clock that never jumps; `None` while it has one.
+    pub absent: Option<u64>,
 }
 
 /// A copy as a checkpoint keeps it.

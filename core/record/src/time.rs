@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Milliseconds since the node started, on a clock that never jumps.
+/// Milliseconds on a clock that never jumps. Where it begins is up to whoever owns it: early enough that moments before the
+/// node started have names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
@@ -20,7 +21,7 @@ pub struct Now {
 }
 
 impl Time {
-    /// The moment the node started.
+    /// Where the clock begins.
     pub const START: Self = Self(0);
 
     /// So many milliseconds after the start.
@@ -41,6 +42,11 @@ impl Time {
     /// This moment and `millis` more; the end of time if that is beyond it.
     pub const fn after_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// This moment and `millis` less; the start of the clock if that lies before it.
+    pub const fn before_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
     }
 
     /// How long ago `earlier` was; nothing if it lies ahead.

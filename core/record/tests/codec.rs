@@ -324,10 +324,8 @@ fn record() -> impl Strategy<Value = Record> {
         kept(),
         (session(), vec(kept_copy(), 0..4))
             .prop_map(|(session, copies)| Record::KeptCopies { session, copies }),
-        (number(), number(), number()).prop_map(|(checkpoint, opened, delayed)| Record::Snapshotted {
-            checkpoint: CheckpointNumber(checkpoint),
-            opened,
-            delayed
+        (number(), number(), number(), number()).prop_map(|(checkpoint, opened, delayed, version)| {
+            Record::Snapshotted { version, checkpoint: CheckpointNumber(checkpoint), opened, delayed }
         }),
     ]
 }
@@ -392,7 +390,14 @@ fn copy_record() -> impl Strategy<Value = CopyRecord> {
 fn kept() -> impl Strategy<Value = Record> {
     (terms(), vec(packet_id(), 0..4), vec(subscription(), 0..4), ordinal(), number()).prop_map(
         |(terms, inbound, subscriptions, next, entered)| {
-            Record::Kept(KeptSession { terms, inbound, subscriptions, next, entered: Position(entered) })
+            Record::Kept(KeptSession {
+                terms,
+                inbound,
+                subscriptions,
+                next,
+                entered: Position(entered),
+                absent: None,
+            })
         },
     )
 }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use martlet_packet::PacketId;
+use martlet_packet::{PacketId, QoS};
 use martlet_record::{Body, Message, Ordinal, Stored};
 
 use crate::spilled::Spilled;
@@ -228,6 +228,12 @@ impl Outbound {
         Some((flight.ordinal, &mut flight.copy))
     }
 
+    /// Is there something it has not seen, and that need not be read back from the log first?
+    pub fn can_send_again(&mut self) -> bool {
+        let owes_releases = self.owes_releases;
+        self.next_unseen().is_some_and(|(_, copy)| owes_releases || copy.missing().is_none())
+    }
+
     /// It has seen it now.
     pub fn seen(&mut self) {
         if let Some(flight) = self.in_flight.get_mut(self.current) {
@@ -441,6 +447,18 @@ impl Outbound {
         }
     }
 
+    /// Of the first `count` copies that are not known to have been sent some may have been. Those with QoS 2 must be taken
+    /// for sent: they may not expire, nor go to another Client [MQTT-4.8.2-5].
+    pub fn may_have_sent(&mut self, count: u16) {
+        let queued = self.queued.iter().map(|(ordinal, copy)| (*ordinal, copy.qos));
+        let spilled = self.spilled.iter().map(|spilled| (spilled.ordinal, spilled.qos()));
+        let first = queued.chain(spilled).take(usize::from(count));
+        let last = first.filter(|(_, qos)| *qos == QoS::ExactlyOnce).last();
+        if let Some((ordinal, _)) = last {
+            self.start_up_to(ordinal);
+        }
+    }
+
     /// The last copy that was sent, if the journal does not know it yet; it does from here.
     pub fn tell_sent(&mut self) -> Option<Ordinal> {
         let last = self.in_flight.back()?.ordinal;
@@ -519,8 +537,6 @@ pub(crate) fn packet_id(ordinal: Ordinal) -> PacketId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_packet::QoS;
-
     fn copy() -> MessageCopy {
         MessageCopy {
             body: None,

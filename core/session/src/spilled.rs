@@ -36,6 +36,10 @@ impl Spilled {
         Some(Self { ordinal, place, extras, len, qos: copy.qos, retain: copy.retain })
     }
 
+    pub(crate) fn qos(&self) -> QoS {
+        self.qos
+    }
+
     pub(crate) fn stored(&self) -> Stored {
         Stored { place: self.place, len: self.len }
     }

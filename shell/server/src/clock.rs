@@ -9,6 +9,9 @@ const WALL_MILLIS: u64 = 500;
 /// A wall clock that is so far from where the other would have it was set, not corrected.
 const JUMP_MILLIS: u64 = 5_000;
 
+/// Where the clock that never jumps begins: thirty years before the node, so that what happened before has a name.
+const BASE_MILLIS: u64 = 1 << 40;
+
 /// One runner's view of the clocks. All runners of a node count from the same start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -28,12 +31,15 @@ pub(crate) struct Jump {
 }
 
 impl Clock {
+    /// The moment the node started.
+    pub(crate) const START: Time = Time::from_millis(BASE_MILLIS);
+
     pub(crate) fn new(start: Instant) -> Self {
         Self { start, read: None, jump: None }
     }
 
     pub(crate) fn read(&mut self) -> Now {
-        let time = Time::from_millis(millis(self.start.elapsed()));
+        let time = Self::START.after_millis(millis(self.start.elapsed()));
         match self.read {
             Some(read) if time < read.time.after_millis(WALL_MILLIS) => {
                 Now { time, wall: read.to_wall(time) }

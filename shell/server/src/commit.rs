@@ -88,9 +88,9 @@ impl Runner {
     /// Writes down a slice for the checkpoint under way: a part of it in each turn, so that nobody waits for it.
     pub(crate) fn write_down(&mut self) {
         let Some(checkpoint) = self.checkpoint.filter(|_| !self.shared.journal.is_pressed()) else { return };
-        let out = &mut self.out;
+        let (now, out) = (self.now, &mut self.out);
         let mut shards = self.shards.step_all();
-        if !shards.any(|shard| shard.write_down(checkpoint, SLICE, out)) {
+        if !shards.any(|shard| shard.write_down(checkpoint, SLICE, now, out)) {
             self.checkpoint = None;
         }
     }

@@ -7,6 +7,7 @@ use martlet_disk::Stats;
 use martlet_record::{Room, ShardId, Time};
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::mailbox::{Counted, Mail};
 use crate::runner::Runner;
 use crate::shared::Shared;
@@ -91,7 +92,7 @@ impl Runner {
         self.sys.publish_due = Some(after(self.now.time, self.sys.interval));
         let facts = NodeFacts {
             version: VERSION,
-            uptime_seconds: self.now.time.since(Time::START).as_secs(),
+            uptime_seconds: self.now.time.since(Clock::START).as_secs(),
             retained: self.shared.node.retained.len(),
             bytes_received: self.sys.sum.bytes_received,
             bytes_sent: self.sys.sum.bytes_sent,

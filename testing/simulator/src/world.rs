@@ -61,6 +61,9 @@ pub struct World<J = MemoryJournal> {
 /// After so many times the books are checked at the end only: it takes a look at every copy.
 const CHECKS: usize = 1000;
 
+/// However much a Client takes, more than this it cannot be sent in one turn.
+const ROUNDS: usize = 100_000;
+
 /// Records and copies a shard writes down in one turn of a checkpoint, at most: few, so that many turns see it unfinished.
 const SLICE: u64 = 4;
 
@@ -432,7 +435,7 @@ impl<J: ReadableJournal> World<J> {
                 self.sizes.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let size = (self.sizes >> 33) % (SLICE + 1);
             let size = usize::try_from(size).expect("a small number");
-            self.is_writing_down |= shard.write_down(checkpoint, size, &mut self.out);
+            self.is_writing_down |= shard.write_down(checkpoint, size, self.now, &mut self.out);
         }
     }
 
@@ -462,12 +465,15 @@ impl<J: ReadableJournal> World<J> {
     fn flush(&mut self) {
         self.notices.append(&mut self.out.notices);
         std::mem::take(&mut self.unflushed).into_iter().for_each(|slot| self.flush_one(slot));
+        let mut rounds = 0;
         loop {
             let dirty = self.out.take_dirty();
             if dirty.is_empty() {
                 break;
             }
             dirty.into_iter().for_each(|slot| self.flush_one(slot));
+            rounds += 1;
+            assert!(rounds < ROUNDS, "bytes are announced again and again, and there are none");
         }
         for closing in std::mem::take(&mut self.out.closing) {
             self.peers[closing.connection.slot as usize].phase = Phase::Closed;

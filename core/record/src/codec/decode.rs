@@ -135,6 +135,7 @@ impl<'a> Decoder<'a, '_> {
                 checkpoint: CheckpointNumber(self.number("checkpoint")?),
                 opened: self.number("count of Sessions")?,
                 delayed: self.number("count of delayed Messages")?,
+                version: self.number("version")?,
             },
             unknown if unknown & kind::SKIPPABLE != 0 => return self.skip(),
             _ => return Err(self.newer()),
@@ -268,6 +269,7 @@ impl<'a> Decoder<'a, '_> {
             subscriptions: self.list(Self::subscription)?,
             next: Ordinal(self.number("next ordinal")?),
             entered: Position(self.number("position")?),
+            absent: self.number("time without a Network Connection")?.checked_sub(1),
         })
     }
 

@@ -84,9 +84,11 @@ impl Encoder<'_> {
             }
             Record::Kept(kept) => self.of(kind::KEPT).kept(kept),
             Record::KeptCopies { session, copies } => self.kept_copies(*session, copies),
-            Record::Snapshotted { checkpoint, opened, delayed } => {
+            Record::Snapshotted { checkpoint, opened, delayed, version } => {
                 self.byte(kind::SNAPSHOTTED);
-                [checkpoint.0, *opened, *delayed].into_iter().for_each(|number| self.number(number));
+                [checkpoint.0, *opened, *delayed, *version]
+                    .into_iter()
+                    .for_each(|number| self.number(number));
             }
         }
     }
@@ -195,6 +197,7 @@ impl Encoder<'_> {
         }
         self.number(kept.next.0);
         self.number(kept.entered.0);
+        self.number(kept.absent.map_or(0, |millis| millis.saturating_add(1)));
     }
 
     fn kept_copies(&mut self, session: SessionNumber, copies: &[KeptCopy]) {
