@@ -120,7 +120,7 @@ impl Checkpoints {
 
 impl UnderWay {
     fn late(&mut self, stored: Stored) {
-        if stored.place.segment() < self.begins.segment() {
+        if stored.place < self.begins {
             self.late.insert(stored);
         }
     }
@@ -218,7 +218,7 @@ impl<F: Files> Log<F> {
             began_at: now.time,
             is_of_use,
             stage: Stage::Shards(u64::MAX >> (u64::BITS as usize - ShardId::COUNT)),
-            marks: Marks::new(begins.segment()),
+            marks: Marks::new(begins),
             late: HashSet::new(),
         });
         Ok(())
@@ -254,9 +254,9 @@ impl<F: Files> Log<F> {
         let Stage::Listing { weighed, missing, list } = &mut under_way.stage else { return };
         if missing.is_empty() && list.is_empty() {
             // Who names a body so late keeps its segment, and must find it there.
-            let before = under_way.begins.segment();
+            let before = under_way.begins;
             let waiting = self.queue.iter().flat_map(|waiting| named(&waiting.batch));
-            under_way.late.extend(waiting.filter(|stored| stored.place.segment() < before));
+            under_way.late.extend(waiting.filter(|stored| stored.place < before));
             let listed: HashSet<Place> = weighed.moved.iter().copied().collect();
             let late = under_way.late.iter().map(|stored| stored.place);
             let has_moved = |name: &Place| !listed.contains(name) && self.shelf.whereabouts(*name).is_some();

@@ -13,6 +13,7 @@ mod meta;
 mod names;
 mod scan;
 
+mod mend;
 mod open;
 mod read;
 mod recover;

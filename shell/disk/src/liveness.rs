@@ -13,8 +13,8 @@ use crate::shelf::{Shelf, Span};
 /// What was named since a checkpoint began, of what lies before it.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    /// Segments before this one are asked about.
-    before: u32,
+    /// The checkpoint begins here: what lies behind it is found again by itself.
+    before: Option<Place>,
     segments: BTreeMap<u32, Marked>,
 }
 
@@ -46,12 +46,12 @@ impl Marked {
 }
 
 impl Marks {
-    pub(crate) fn new(before: u32) -> Self {
-        Self { before, segments: BTreeMap::new() }
+    pub(crate) fn new(before: Place) -> Self {
+        Self { before: Some(before), segments: BTreeMap::new() }
     }
 
     pub(crate) fn add(&mut self, stored: Stored) {
-        if stored.place.segment() < self.before {
+        if self.before.is_some_and(|before| stored.place < before) {
             self.segments.entry(stored.place.segment()).or_default().add(stored);
         }
     }
@@ -92,12 +92,13 @@ pub(crate) struct Weighed {
 pub(crate) fn weigh<F: Files>(shelf: &Shelf<F>, mut marks: Marks, segment_bytes: u64) -> Weighed {
     marks.segments.values_mut().for_each(Marked::sort);
     let mut weighed = Weighed::default();
+    let before = marks.before.map_or(0, Place::segment);
     for stored in marks.iter() {
         weighed.bodies += 1;
         let moved = shelf.whereabouts(stored.place);
         weighed.moved.extend(moved.as_ref().map(|_| stored.place));
         let spans = moved.map_or_else(|| vec![whole(stored)], |moved| moved.spans(stored.len));
-        for span in spans.iter().filter(|span| span.place.segment() < marks.before) {
+        for span in spans.iter().filter(|span| span.place.segment() < before) {
             *weighed.live.entry(span.place.segment()).or_default() += u64::from(span.len);
         }
     }

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, Stored, WallTime};
+use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, Stored};
 
-use crate::files::{File, Files};
+use crate::files::Files;
 use crate::frame::{HEADER, Header, Kind};
+use crate::mend::{End, mend};
 use crate::open::{Opened, Tail};
 use crate::scan::Scan;
 use crate::sessions::sessions_of;
@@ -19,7 +20,7 @@ use crate::writer::body_of;
 use crate::{Damage, OpenError};
 
 /// What a recovery found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovered {
     /// The last position.
     pub position: Position,
@@ -56,17 +57,6 @@ pub(crate) type Each<'a> = &'a mut dyn FnMut(Batch, Position);
 /// Hears how many of how many bytes were read.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
-/// What the newest header says when there is none.
-const NONE: Header = Header {
-    kind: Kind::Mark,
-    position: Position(0),
-    durable: Position(0),
-    origin: None,
-    wall: WallTime(0),
-    len: 0,
-    body_crc: 0,
-};
-
 /// Bytes between two words about the progress.
 const PROGRESS_BYTES: u64 = 8 << 20;
 
@@ -86,32 +76,31 @@ impl<F: Files> Opened<F> {
     /// Afterwards the disk has everything that was handed on, and nothing of what was dropped.
     pub fn recover(&mut self, each: Each<'_>, progress: Progress<'_>) -> Result<Recovered, OpenError> {
         let began = Instant::now();
-        let found = Recovered {
-            position: Position(0),
-            checkpoint: CheckpointNumber(0),
-            frames: 0,
-            batches: 0,
-            bytes: 0,
-            torn: None,
-            lost: Vec::new(),
-            took: Duration::ZERO,
-        };
-        let mut recovery = Recovery { store: self, each, found, unsaid: None, absent: HashSet::new() };
-        let (segment, offset) = recovery.read(progress)?;
-        recovery.check_absent()?;
-        recovery.mend(segment, offset).map_err(OpenError::io("the end of the log"))?;
-        let mut found = recovery.found;
+        let (mut found, end) = self.read_back(each, progress)?;
+        mend(&*self.shelf, &self.survey, end).map_err(OpenError::io("the end of the log"))?;
         found.took = began.elapsed();
-        let tail = Tail {
-            segment,
-            offset,
+        self.tail = Some(Tail {
+            segment: end.segment,
+            offset: end.offset,
             position: found.position,
             checkpoint: found.checkpoint,
             bytes: found.bytes,
             took: found.took,
-        };
-        self.tail = Some(tail);
+        });
         Ok(found)
+    }
+
+    /// The same, and nothing is changed.
+    pub(crate) fn read_back(
+        &self,
+        each: Each<'_>,
+        progress: Progress<'_>,
+    ) -> Result<(Recovered, End), OpenError> {
+        let found = Recovered::default();
+        let mut recovery = Recovery { store: self, each, found, unsaid: None, absent: HashSet::new() };
+        let (segment, offset) = recovery.read(progress)?;
+        recovery.check_absent()?;
+        Ok((recovery.found, End { segment, offset, unsaid: recovery.unsaid }))
     }
 }
 
@@ -165,8 +154,8 @@ impl<F: Files> Recovery<'_, F> {
             Some(expected) => header.position == expected,
             // A checkpoint begins with its beginning, a log with the first position.
             None => match self.store.origin() {
-                Some(_) => header.kind == Kind::Began,
-                None => header.position == Position(1) || header.kind == Kind::Lost,
+                Some(_) => matches!(header.kind, Kind::Began | Kind::Lost),
+                None => header.position == Position(1),
             },
         };
         Ok(if is_next && scan.body(offset, &header)?.is_some() { Some(header) } else { None })
@@ -211,9 +200,11 @@ impl<F: Files> Recovery<'_, F> {
                 self.found.checkpoint = self.found.checkpoint.max(CheckpointNumber(number));
             }
             Kind::Lost => {
+                // Without a body, only this one.
                 let next = body.first_chunk().map_or(0, |next| u64::from_le_bytes(*next));
+                let next = next.max(header.position.0 + 1);
                 self.found.lost.push(header.position.0..next);
-                self.found.position = Position(next.saturating_sub(1).max(header.position.0));
+                self.found.position = Position(next - 1);
             }
             Kind::Bytes | Kind::Complete | Kind::Mark => {}
         }
@@ -248,9 +239,9 @@ impl<F: Files> Recovery<'_, F> {
         segment: u32,
         offset: u64,
     ) -> Result<(), OpenError> {
-        let newest = self.store.survey.newest.unwrap_or(NONE);
-        let is_lost =
-            newest.durable > self.found.position || (self.found.frames == 0 && self.store.origin().is_some());
+        let newest = self.store.survey.newest;
+        let is_lost = newest.is_some_and(|newest| newest.durable > self.found.position)
+            || (self.found.frames == 0 && self.store.origin().is_some());
         if is_lost {
             return Err(self.lost(scan, segment, offset, "a frame cannot be read that had been on the disk"));
         }
@@ -258,7 +249,7 @@ impl<F: Files> Recovery<'_, F> {
         if self.has_flipped(scan, offset).map_err(problem)? {
             return Err(self.lost(scan, segment, offset, "one bit of a frame is not what was written"));
         }
-        if newest.position > self.found.position {
+        if newest.is_some_and(|newest| newest.position > self.found.position) {
             let (last, end) = self.store.survey.ends.first().copied().unwrap_or((segment, offset));
             let bytes = if last == segment { end.saturating_sub(offset) } else { end };
             self.found.torn = Some(Torn { segment, offset, bytes });
@@ -296,14 +287,12 @@ impl<F: Files> Recovery<'_, F> {
 
     /// A body that was named must be somewhere.
     fn check_absent(&self) -> Result<(), OpenError> {
-        match self.absent.iter().filter(|stored| !self.store.shelf.holds(**stored)).min() {
-            Some(stored) if self.found.lost.is_empty() => {
-                let what = "the segment is missing, and with it Messages that are needed";
-                let offset = u64::from(stored.place.offset());
-                Err(self.damage(stored.place.segment(), offset, what, Vec::new()))
-            }
-            _ => Ok(()),
-        }
+        let absent = self.absent.iter().filter(|stored| !self.store.shelf.holds(**stored)).min();
+        absent.map_or(Ok(()), |stored| {
+            let what = "the segment is missing, and with it Messages that are needed";
+            let offset = u64::from(stored.place.offset());
+            Err(self.damage(stored.place.segment(), offset, what, Vec::new()))
+        })
     }
 
     fn damage(
@@ -315,23 +304,6 @@ impl<F: Files> Recovery<'_, F> {
     ) -> OpenError {
         let position = Position(self.found.position.0 + 1);
         OpenError::Damaged(Box::new(Damage { segment, offset, position, what, sessions }))
-    }
-
-    /// Takes away what was dropped, and sees to it that the disk has all that was not.
-    fn mend(&self, segment: u32, offset: u64) -> io::Result<()> {
-        for (number, end) in self.store.survey.ends.iter().copied().filter(|(number, _)| *number >= segment) {
-            let from = if number == segment { offset } else { 0 };
-            if let Some(file) = self.store.shelf.segment(number).filter(|_| end > from) {
-                zero(&*file, from, end)?;
-                file.sync_data()?;
-            }
-        }
-        let Some(file) = self.store.shelf.segment(segment) else { return Ok(()) };
-        // A sync that failed before may have left the system believing that the disk has these: they are written anew.
-        if let Some((_, from)) = self.unsaid.filter(|(unsaid, _)| *unsaid == segment) {
-            rewrite(&*file, from, offset)?;
-        }
-        file.sync_data()
     }
 }
 
@@ -345,28 +317,4 @@ fn sessions_in(mut body: &[u8], start: Place) -> Vec<SessionNumber> {
         sessions.extend(sessions_of(&batch));
     }
     sessions.into_iter().collect()
-}
-
-const CHUNK: usize = 1 << 20;
-
-fn zero(file: &impl File, from: u64, to: u64) -> io::Result<()> {
-    let zeros = vec![0; CHUNK];
-    in_chunks(from, to, |offset, len| file.write_at(&zeros[..len], offset))
-}
-
-fn rewrite(file: &impl File, from: u64, to: u64) -> io::Result<()> {
-    let mut bytes = vec![0; CHUNK];
-    in_chunks(from, to, |offset, len| {
-        let read = file.read_at(&mut bytes[..len], offset)?;
-        file.write_at(&bytes[..read], offset)
-    })
-}
-
-fn in_chunks(mut from: u64, to: u64, mut each: impl FnMut(u64, usize) -> io::Result<()>) -> io::Result<()> {
-    while from < to {
-        let len = usize::try_from(to - from).unwrap_or(CHUNK).min(CHUNK);
-        each(from, len)?;
-        from += len as u64;
-    }
-    Ok(())
 }

@@ -157,7 +157,7 @@ impl<F: Files> Writer<F> {
 
     /// Brings everything to the disk.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        if !self.is_synced() {
+        if self.synced < self.position {
             self.head.file.sync_data()?;
             self.synced = self.position;
             self.written.syncs += 1;

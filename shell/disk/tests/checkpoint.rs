@@ -259,6 +259,19 @@ fn large_messages_are_kept_moved_and_given_back_like_others() {
 }
 
 #[test]
+fn a_large_message_just_before_a_checkpoint_is_found_from_there() {
+    let mut rig = Rig::new(SEGMENT);
+    // In the segment in which the checkpoint begins.
+    let large = rig.publish(1, &[9; 10_000]);
+    rig.checkpoint(&[stored(&large)]);
+    let mut again = rig.restart(&settings(SEGMENT)).expect("nothing happened to it");
+    assert!(is_there(&again, &large));
+    again.checkpoint(&[stored(&large)]);
+    let once_more = again.restart(&settings(SEGMENT)).expect("nothing happened to it");
+    assert!(is_there(&once_more, &large));
+}
+
+#[test]
 fn other_shards_pass_a_large_message_and_its_own_does_not() {
     let mut rig = Rig::new(SEGMENT);
     let large = message(&vec![9; 20_000]);

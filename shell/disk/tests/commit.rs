@@ -147,6 +147,19 @@ fn the_log_goes_on_in_the_next_segment() {
 }
 
 #[test]
+fn a_segment_is_left_when_the_disk_has_all_of_it_even_a_mark() {
+    let mut rig = Rig::new(4096);
+    rig.publish(1, &[7; 3000]);
+    // The last frame of the segment says that the one before is safe.
+    rig.wait(100);
+    rig.submit(0, vec![published(&message(&[7; 3000]), 1)], Need::Written);
+    let before = rig.disk.calls(Call::SyncData);
+    assert_eq!(rig.step().len(), 1);
+    assert!(rig.disk.segments().len() >= 2);
+    assert!(rig.disk.calls(Call::SyncData) > before);
+}
+
+#[test]
 fn a_log_goes_on_where_it_was_closed() {
     let mut rig = Rig::new(16 << 10);
     rig.submit(0, vec![settled(1, 0)], Need::Lazy);
