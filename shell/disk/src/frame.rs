@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Complete = 5,
     /// Nothing but the header: what it says about other frames is its purpose.
     Mark = 6,
-    /// In place of what could not be read any more: the next position behind it.
+    /// Around what could not be read any more: bodies in it keep their places. Positions up to `durable` are lost.
     Lost = 7,
 }
 

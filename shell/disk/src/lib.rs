@@ -31,16 +31,23 @@ mod supply;
 mod waiting;
 mod writer;
 
+mod dump;
+mod inspect;
+mod repair;
+
 mod commit;
 mod disk;
 mod fetch;
 
 pub use disk::{Disk, Reply};
+pub use dump::{Content, Frame};
 pub use error::{Damage, OpenError, ReadError};
 pub use folder::Folder;
+pub use inspect::{Inspection, Problem, SegmentStat, StoreStat, inspect};
 pub use job::{Done, Job};
 pub use log::Log;
 pub use open::{Opened, open};
 pub use recover::{Recovered, Torn};
+pub use repair::Repaired;
 pub use settings::Settings;
 pub use stats::{LastCheckpoint, Latency, Stats};

@@ -39,7 +39,6 @@ impl Meta {
     }
 
     /// Reads it from a folder that must hold a store.
-    #[expect(dead_code)]
     pub(crate) fn existing(files: &impl Files) -> Result<Self, OpenError> {
         Self::read(&files.open(Path::new(META)).map_err(OpenError::io(META))?)
     }

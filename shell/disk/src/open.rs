@@ -54,34 +54,34 @@ pub fn open<F: Files>(files: F, settings: &Settings) -> Result<Opened<F>, OpenEr
     let meta = Meta::open(&files, settings)?;
     let files = Arc::new(files);
     let shelf = Arc::new(Shelf::new(meta.id));
-    let spares = fill_shelf(&*files, &shelf, settings)?;
+    fill_shelf(&*files, &shelf)?;
+    let spares = usable_spares(&*files, settings)?;
     let survey = survey_end(&shelf)?;
     Ok(Opened { files, settings: settings.clone(), shelf, spares, survey, tail: None })
 }
 
-/// Opens all segments; tells what is set aside for more.
-pub(crate) fn fill_shelf<F: Files>(
-    files: &F,
-    shelf: &Shelf<F>,
-    settings: &Settings,
-) -> Result<Vec<Spare>, OpenError> {
+/// Opens all segments.
+fn fill_shelf<F: Files>(files: &F, shelf: &Shelf<F>) -> Result<(), OpenError> {
+    for name in files.list(Path::new(LOG)).map_err(OpenError::io(LOG))? {
+        if let Name::Segment(number) = Name::parse(&name) {
+            let file = files.open(&names::segment(number)).map_err(OpenError::io(name))?;
+            shelf.put(number, Arc::new(file));
+        }
+    }
+    Ok(())
+}
+
+/// What is set aside for more segments. What was left unfinished, or is of another length, goes.
+fn usable_spares(files: &impl Files, settings: &Settings) -> Result<Vec<Spare>, OpenError> {
     let mut spares = Vec::new();
     for name in files.list(Path::new(LOG)).map_err(OpenError::io(LOG))? {
-        match Name::parse(&name) {
-            Name::Segment(number) => {
-                let file = files.open(&names::segment(number)).map_err(OpenError::io(name))?;
-                shelf.put(number, Arc::new(file));
-            }
-            Name::Spare(spare) => {
-                let problem = || OpenError::io(name.clone());
-                let len = files.open(&spare.path()).and_then(|file| file.len()).map_err(problem())?;
-                if len == u64::from(settings.segment_bytes) {
-                    spares.push(spare);
-                } else {
-                    files.remove(&spare.path()).map_err(problem())?;
-                }
-            }
-            Name::Leftover => {}
+        let Name::Spare(spare) = Name::parse(&name) else { continue };
+        let problem = || OpenError::io(name.clone());
+        let len = files.open(&spare.path()).and_then(|file| file.len()).map_err(problem())?;
+        if len == u64::from(settings.segment_bytes) {
+            spares.push(spare);
+        } else {
+            files.remove(&spare.path()).map_err(problem())?;
         }
     }
     Ok(spares)
@@ -102,6 +102,16 @@ fn survey_end<F: Files>(shelf: &Shelf<F>) -> Result<Survey, OpenError> {
         }
     }
     Ok(found)
+}
+
+/// Opens a store to look at it: nothing is made, and nothing is changed.
+pub(crate) fn open_existing<F: Files>(files: F) -> Result<(Meta, Opened<F>), OpenError> {
+    let meta = Meta::existing(&files)?;
+    let shelf = Arc::new(Shelf::new(meta.id));
+    fill_shelf(&files, &shelf)?;
+    let survey = survey_end(&shelf)?;
+    let (files, settings, spares) = (Arc::new(files), Settings::default(), Vec::new());
+    Ok((meta, Opened { files, settings, shelf, spares, survey, tail: None }))
 }
 
 impl<F: Files> Opened<F> {

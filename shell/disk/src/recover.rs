@@ -132,13 +132,13 @@ impl<F: Files> Recovery<'_, F> {
                     progress(told.min(total), total);
                 }
             }
-            if !self.goes_on(segment + 1, expected).map_err(problem())? {
+            let Some(next) = self.next_segment(segment, expected).map_err(problem())? else {
                 self.check_end(&mut scan, segment, offset)?;
                 self.check_next(segment + 1)?;
                 progress(total, total);
                 return Ok((segment, offset));
-            }
-            (segment, offset) = (segment + 1, 0);
+            };
+            (segment, offset) = (next, 0);
         }
     }
 
@@ -161,11 +161,17 @@ impl<F: Files> Recovery<'_, F> {
         Ok(if is_next && scan.body(offset, &header)?.is_some() { Some(header) } else { None })
     }
 
-    /// Does the log go on in this segment?
-    fn goes_on(&self, segment: u32, expected: Option<Position>) -> io::Result<bool> {
-        let Some(file) = self.store.shelf.segment(segment) else { return Ok(false) };
-        let mut scan = Scan::new(&*file, self.store.shelf.seed(segment))?;
-        Ok(expected.is_some() && self.next(&mut scan, 0, expected)?.is_some())
+    /// The segment in which the log goes on after this one. Between them there is at most what a repair gave up.
+    fn next_segment(&self, segment: u32, expected: Option<Position>) -> io::Result<Option<u32>> {
+        let shelf = &self.store.shelf;
+        for number in shelf.numbers().into_iter().filter(|number| *number > segment && expected.is_some()) {
+            let Some(file) = shelf.segment(number) else { continue };
+            let mut scan = Scan::new(&*file, shelf.seed(number))?;
+            if self.next(&mut scan, 0, expected)?.is_some() {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes a frame in; tells the position of the next.
@@ -200,11 +206,8 @@ impl<F: Files> Recovery<'_, F> {
                 self.found.checkpoint = self.found.checkpoint.max(CheckpointNumber(number));
             }
             Kind::Lost => {
-                // Without a body, only this one.
-                let next = body.first_chunk().map_or(0, |next| u64::from_le_bytes(*next));
-                let next = next.max(header.position.0 + 1);
-                self.found.lost.push(header.position.0..next);
-                self.found.position = Position(next - 1);
+                self.found.position = header.position.max(header.durable);
+                self.found.lost.push(header.position.0..self.found.position.0 + 1);
             }
             Kind::Bytes | Kind::Complete | Kind::Mark => {}
         }
