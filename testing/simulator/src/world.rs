@@ -44,6 +44,9 @@ pub struct World<J = MemoryJournal> {
     pub(crate) now: Now,
     peers: Vec<Peer>,
     notices: Vec<Notice>,
+    /// What is read back from the log, and in how many turns it is there.
+    reading: VecDeque<(usize, Fetch)>,
+    read_turns: usize,
     /// Connections to write although nothing new was decided for them.
     unflushed: Vec<u32>,
     /// Packets that could not be taken yet, and whatever came behind them.
@@ -107,6 +110,8 @@ impl<J: ReadableJournal> World<J> {
             now: Now::at_millis(1_000),
             peers: Vec::new(),
             notices: Vec::new(),
+            reading: VecDeque::new(),
+            read_turns: 0,
             unflushed: Vec::new(),
             held: Vec::new(),
             submits_backwards: false,
@@ -121,6 +126,7 @@ impl<J: ReadableJournal> World<J> {
     pub(crate) fn begin_again(&mut self, node: Arc<Node>, shards: Vec<Shard>, out: Outbox) {
         (self.node, self.shards, self.out) = (node, shards, out);
         self.peers.iter_mut().for_each(|peer| peer.phase = Phase::Closed);
+        self.reading.clear();
         self.unflushed.clear();
         self.held.clear();
     }
@@ -248,6 +254,11 @@ impl<J: ReadableJournal> World<J> {
         self.now.wall = wall;
     }
 
+    /// From here what is read back from the log takes so many turns more.
+    pub fn read_slowly(&mut self, turns: usize) {
+        self.read_turns = turns;
+    }
+
     /// From here [`World::settle`] waits for so many turns only, and leaves the rest under way.
     pub fn be_impatient(&mut self, turns: usize) {
         self.patience = turns;
@@ -271,7 +282,8 @@ impl<J: ReadableJournal> World<J> {
     }
 
     fn is_busy(&self) -> bool {
-        !self.journal.is_idle() || self.is_writing_down || !self.out.fetches.is_empty()
+        let is_reading = !self.out.fetches.is_empty() || !self.reading.is_empty();
+        !self.journal.is_idle() || self.is_writing_down || is_reading
     }
 
     /// So many turns.
@@ -406,21 +418,28 @@ impl<J: ReadableJournal> World<J> {
         }
     }
 
-    /// What was asked for in an earlier turn is read.
+    /// What was asked for is read, in the order it was asked for.
     fn read_back(&mut self) {
-        for Fetch { reader, wanted } in std::mem::take(&mut self.out.fetches) {
-            let (journal, now) = (&mut self.journal, self.now);
-            let mut read = wanted.iter().map(|stored| journal.read(*stored, now));
-            match reader {
-                Reader::Session { home, slot, session, ordinals } => {
-                    let read = ordinals.into_iter().zip(read.map(|message| message.ok_or(Damaged))).collect();
-                    self.shards[home.index()].fetched(slot, session, read, self.now, &mut self.out);
-                }
-                Reader::Receivers(to) => {
-                    read.by_ref().flatten().for_each(|message| {
-                        self.out.deliveries.push_shared(message, Arc::clone(&to));
-                    });
-                }
+        let asked = std::mem::take(&mut self.out.fetches).into_iter();
+        self.reading.extend(asked.map(|fetch| (self.read_turns, fetch)));
+        while let Some((_, fetch)) = self.reading.pop_front_if(|(turns, _)| *turns == 0) {
+            self.fetch(fetch);
+        }
+        self.reading.iter_mut().for_each(|(turns, _)| *turns = turns.saturating_sub(1));
+    }
+
+    fn fetch(&mut self, Fetch { reader, wanted }: Fetch) {
+        let (journal, now) = (&mut self.journal, self.now);
+        let mut read = wanted.iter().map(|stored| journal.read(*stored, now));
+        match reader {
+            Reader::Session { home, slot, session, ordinals } => {
+                let read = ordinals.into_iter().zip(read.map(|message| message.ok_or(Damaged))).collect();
+                self.shards[home.index()].fetched(slot, session, read, self.now, &mut self.out);
+            }
+            Reader::Receivers(to) => {
+                read.by_ref().flatten().for_each(|message| {
+                    self.out.deliveries.push_shared(message, Arc::clone(&to));
+                });
             }
         }
     }
