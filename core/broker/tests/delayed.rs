@@ -151,6 +151,19 @@ fn there_are_no_more_than_the_limit_and_when_one_is_gone_there_is_room_again() {
     assert_eq!(world.hears(writer), ["PUBREC 4"]);
 }
 
+/// It has no code to be told by, and must not believe that its Message was taken.
+#[test]
+fn a_publisher_of_mqtt_3_that_is_refused_is_disconnected() {
+    let mut settings = Settings::new(Dialect::NATIVE);
+    settings.delayed_messages_max = 0;
+    let mut world = World::logged(settings, 1);
+    for topic in ["$delayed/5/t", "$delayed/x/t"] {
+        let writer = world.join(connect("writer").version(Version::V3_1_1));
+        world.send(writer, publish_qos(topic, b"x", 1, 1));
+        assert_eq!(world.hears(writer), ["CONNACK 00", "closed"], "{topic}");
+    }
+}
+
 #[test]
 fn nor_more_bytes_and_a_start_counts_what_it_finds() {
     let mut settings = Settings::new(Dialect::NATIVE);

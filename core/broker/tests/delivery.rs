@@ -1,6 +1,6 @@
 //! Whatever comes between: every Message reaches whoever was promised it, in its order, and with QoS 2 once.
 //!
-//! Steps of random Clients are interleaved with the turns of a slow journal. Two readers watch: one that is kept and
+//! Steps of random Clients are interleaved with the turns of a slow log, which holds what memory does not. Two readers watch: one that is kept and
 //! comes back again and again, and one that is not kept and never leaves. Others come and go beside them, so that
 //! Messages are journaled at one time and not at another.
 
@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use martlet_broker::{Dialect, Settings};
 use martlet_packet::Property;
-use martlet_record::MemoryJournal;
 use martlet_simulator::{
-    Client, World, connect, puback, pubcomp, publish_qos, pubrec, pubrel, subscribe, unsubscribe,
+    Client, MemoryLog, World, connect, puback, pubcomp, publish_qos, pubrec, pubrel, subscribe, unsubscribe,
 };
 use proptest::prelude::*;
 
@@ -83,7 +82,7 @@ impl Reader {
     }
 
     /// Reads and answers what came; false when nothing did.
-    fn read(&mut self, world: &mut World) -> bool {
+    fn read(&mut self, world: &mut World<MemoryLog>) -> bool {
         let heard = world.hears(self.client);
         for line in heard.iter().filter(|line| line.starts_with("PUB")) {
             let mut words = line.split([' ', '#']).filter(|word| !word.is_empty());
@@ -104,7 +103,15 @@ impl Reader {
         !heard.is_empty()
     }
 
-    fn receive(&mut self, world: &mut World, topic: &str, qos: &str, id: u16, dup: bool, payload: &str) {
+    fn receive(
+        &mut self,
+        world: &mut World<MemoryLog>,
+        topic: &str,
+        qos: &str,
+        id: u16,
+        dup: bool,
+        payload: &str,
+    ) {
         let is_known = if qos == "q2" {
             world.post(self.client, pubrec(id));
             !self.unreleased.insert(id)
@@ -133,14 +140,14 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn publish(&mut self, world: &mut World, name: usize, topic: &str, qos: u8) {
+    fn publish(&mut self, world: &mut World<MemoryLog>, name: usize, topic: &str, qos: u8) {
         let number = u32::from(self.next_id);
         world.post(self.client, publish_qos(topic, format!("{name} {number}").as_bytes(), qos, self.next_id));
         self.sent.entry(format!("{name} {topic} q{qos}")).or_default().push(number);
         self.next_id += 1;
     }
 
-    fn release(&self, world: &mut World) {
+    fn release(&self, world: &mut World<MemoryLog>) {
         for line in world.hears(self.client) {
             assert!(!line.starts_with("DISCONNECT"), "{line}");
             if let Some(id) = line.strip_prefix("PUBREC ") {
@@ -152,15 +159,19 @@ impl Publisher {
 }
 
 struct Play {
-    world: World,
+    world: World<MemoryLog>,
     readers: [Reader; 2],
     publishers: [Publisher; PUBLISHERS],
     passers_by: [Option<Client>; PASSERS_BY],
 }
 
 impl Play {
-    fn new(delay: u64, kept_publisher: bool) -> Self {
-        let mut world = World::with_journal(Settings::new(Dialect::NATIVE), MemoryJournal::with_delay(delay));
+    fn new(delay: u64, reads: usize, kept_publisher: bool) -> Self {
+        let mut settings = Settings::new(Dialect::NATIVE);
+        settings.queue.memory_bytes = 1_000;
+        settings.send.read_ahead.messages = 3;
+        let mut world = World::logged(settings, delay);
+        world.read_slowly(reads);
         let readers = [connect("kept").kept(3600), connect("volatile")];
         let readers = std::array::from_fn(|place| {
             let client = world.join(readers[place].clone().keep_alive(0));
@@ -243,9 +254,10 @@ proptest! {
     fn everything_arrives_in_order_and_with_qos_2_once(
         steps in prop::collection::vec(step(), 0..120),
         delay in 1..12_u64,
+        reads in 0..4_usize,
         kept_publisher in any::<bool>(),
     ) {
-        let mut play = Play::new(delay, kept_publisher);
+        let mut play = Play::new(delay, reads, kept_publisher);
         steps.iter().for_each(|step| play.take(step));
         play.finish();
         let sent: BTreeMap<_, _> = play.publishers.iter().flat_map(|publisher| publisher.sent.clone()).collect();
