@@ -63,7 +63,7 @@ impl<F: Files> Committer<F> {
             let taken = self.shared.take(patience, &mut batches);
             self.ages.extend(taken.since.map(|since| (since, batches.len())));
             let now = self.now();
-            self.take_in(&mut batches, now);
+            self.take_in(&mut batches, taken.since, now);
             if taken.wants_checkpoint {
                 self.log.request_checkpoint();
             }
@@ -83,8 +83,10 @@ impl<F: Files> Committer<F> {
         self.tell(&mut completions);
     }
 
-    fn take_in(&mut self, batches: &mut Vec<Batch>, now: Now) {
-        batches.drain(..).for_each(|batch| self.log.submit(batch, now));
+    fn take_in(&mut self, batches: &mut Vec<Batch>, since: Option<Instant>, now: Now) {
+        // What is lazy has waited already.
+        let time = since.map_or(now.time, |since| Time::from_millis(self.shared.millis(since)));
+        batches.drain(..).for_each(|batch| self.log.submit(batch, Now { time, ..now }));
         while let Ok(done) = self.done.try_recv() {
             self.ordered -= 1;
             self.log.finish(done, now);

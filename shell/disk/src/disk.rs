@@ -8,18 +8,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use martlet_record::{Batch, CheckpointNumber, Completion, Message, Now, Room, Stored, Time};
+use martlet_record::{Batch, CheckpointNumber, Completion, Message, Need, Now, Room, Stored, Time};
 use parking_lot::{Condvar, Mutex};
 
 use crate::commit::Committer;
 use crate::fetch::{Fetches, read_fetches};
 use crate::files::Files;
+use crate::waiting::{LAZY_BYTES, LAZY_MS};
 use crate::{OpenError, Opened, ReadError, Stats};
 
 /// Bytes that may wait before publishers do.
 const WAITING_BYTES: usize = 16 << 20;
 /// How long a batch may wait before publishers do, in milliseconds.
 const LAG_MS: u64 = 250;
+/// How long a lazy batch may lie there before anybody looks.
+const LAZY: Duration = Duration::from_millis(LAZY_MS);
 /// Threads that read bodies back.
 const READERS: usize = 2;
 
@@ -61,6 +64,10 @@ struct Intake {
     is_closing: bool,
     has_news: bool,
     is_awaited: bool,
+    /// Whoever waits looks again before something lazy is late.
+    looks_soon: bool,
+    /// Bytes that came in.
+    bytes: usize,
 }
 
 /// What is told to whoever asks.
@@ -109,7 +116,12 @@ impl Disk {
         let mut intake = shared.intake.lock();
         let before = intake.batches.len();
         let mut bytes = 0;
-        intake.batches.extend(batches.inspect(|batch| bytes += bytes_of(batch)));
+        let mut is_lazy = true;
+        intake.batches.extend(batches.inspect(|batch| {
+            bytes += bytes_of(batch);
+            is_lazy &= batch.need == Need::Lazy;
+        }));
+        intake.bytes += bytes;
         let count = intake.batches.len() - before;
         if count == 0 {
             return;
@@ -122,7 +134,12 @@ impl Disk {
             let at = shared.millis(now) + 1;
             let _ = shared.oldest.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
         }
-        shared.announce(intake);
+        // What is lazy alone is no reason to wake anybody.
+        if is_lazy && intake.looks_soon && intake.bytes < LAZY_BYTES {
+            intake.has_news = true;
+        } else {
+            shared.announce(intake);
+        }
     }
 
     /// Hands out, in the order of the log, what became of batches.
@@ -261,12 +278,15 @@ impl Shared {
         let mut intake = self.intake.lock();
         if !intake.has_news && patience != Some(Duration::ZERO) {
             intake.is_awaited = true;
+            intake.looks_soon = patience.is_some_and(|patience| patience <= LAZY);
             match patience {
                 Some(patience) => drop(self.arrived.wait_for(&mut intake, patience)),
                 None => self.arrived.wait(&mut intake),
             }
             intake.is_awaited = false;
         }
+        intake.looks_soon = false;
+        intake.bytes = 0;
         intake.has_news = false;
         std::mem::swap(&mut intake.batches, batches);
         let since = intake.since.take();

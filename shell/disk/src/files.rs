@@ -37,6 +37,7 @@ pub trait Files: Debug + Send + Sync + 'static {
 }
 
 /// An open file.
+#[expect(clippy::len_without_is_empty, reason = "nobody asks")]
 pub trait File: Debug + Send + Sync + 'static {
     /// Reads up to so many bytes; fewer only at the end of the file.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;

@@ -18,6 +18,8 @@ pub(crate) const ALIGN: usize = 8;
 
 const MAGIC: [u8; 4] = *b"mtlf";
 const WALL_BYTES: usize = 6;
+/// More frames than any disk will ever hold.
+const LAST: u64 = 1 << 62;
 const CHECKED: usize = HEADER - 4;
 
 /// What the body of a frame is. Never renumbered.
@@ -99,12 +101,16 @@ impl Header {
         if bytes[..4] != MAGIC || seed.checksum(&bytes[..CHECKED]) != u32_at(bytes, CHECKED) {
             return None;
         }
+        let (position, durable) = (u64_at(bytes, 8), u64_at(bytes, 16));
+        if position.max(durable) > LAST {
+            return None;
+        }
         let mut wall = [0; 8];
         wall[..WALL_BYTES].copy_from_slice(&bytes[32..32 + WALL_BYTES]);
         Some(Self {
             len: u32_at(bytes, 4),
-            position: Position(u64_at(bytes, 8)),
-            durable: Position(u64_at(bytes, 16)),
+            position: Position(position),
+            durable: Position(durable),
             origin: Place::from_bits(u64_at(bytes, 24)),
             wall: WallTime(u64::from_le_bytes(wall)),
             kind: Kind::from_number(bytes[38])?,

@@ -3,9 +3,10 @@
 //! Those that lie close together are read together, in the order of the disk, by several threads where it pays.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
-use martlet_record::{Message, Now, Stored};
+use martlet_record::{Message, Now, Place, Stored};
 
 use crate::ReadError;
 use crate::files::{File, Files};
@@ -83,16 +84,11 @@ fn read_sorted<F: Files>(
         let count = together.count().max(1);
         end = end.max(end_of(first));
         let file = files.entry(segment).or_insert_with(|| shelf.segment(segment));
-        window.resize(usize::try_from(end - start).unwrap_or_default(), 0);
         let problem = match file {
             None => Some(ReadError::Missing(first.place)),
-            Some(file) => match file.read_at(&mut window, start) {
-                Ok(len) => {
-                    window.truncate(len);
-                    None
-                }
-                Err(error) => Some(ReadError::Io { place: first.place, why: error.to_string() }),
-            },
+            Some(file) => {
+                read_into(&mut window, &**file, start, end).err().map(|error| io_error(first.place, &error))
+            }
         };
         let (these, others) = rest.split_at(count);
         for (span, at) in these {
@@ -110,17 +106,27 @@ fn read_sorted<F: Files>(
 
 /// Reads one body, wherever its parts are.
 fn read_one<F: Files>(shelf: &Shelf<F>, wanted: Stored, now: Now) -> Outcome {
-    let mut body = Vec::new();
+    let (mut body, mut part) = (Vec::new(), Vec::new());
     for span in shelf.spans(wanted) {
         let file = shelf.segment(span.place.segment()).ok_or(ReadError::Missing(wanted.place))?;
-        let start = body.len();
-        body.resize(start + span.len as usize, 0);
-        let read = file
-            .read_at(&mut body[start..], u64::from(span.place.offset()))
-            .map_err(|error| ReadError::Io { place: wanted.place, why: error.to_string() })?;
-        body.truncate(start + read);
+        read_into(&mut part, &*file, u64::from(span.place.offset()), end_of(&span))
+            .map_err(|error| io_error(wanted.place, &error))?;
+        body.extend_from_slice(&part);
     }
     decode(Some(&body), wanted, now)
+}
+
+/// Reads what there is between two offsets. A length is believed only as far as the file goes.
+fn read_into(bytes: &mut Vec<u8>, file: &impl File, start: u64, end: u64) -> io::Result<()> {
+    let end = if end - start > WINDOW { end.min(file.len()?) } else { end };
+    bytes.resize(usize::try_from(end.saturating_sub(start)).unwrap_or_default(), 0);
+    let read = file.read_at(bytes, start)?;
+    bytes.truncate(read);
+    Ok(())
+}
+
+fn io_error(place: Place, error: &io::Error) -> ReadError {
+    ReadError::Io { place, why: error.to_string() }
 }
 
 fn decode(body: Option<&[u8]>, wanted: Stored, now: Now) -> Outcome {

@@ -6,6 +6,8 @@ use crate::files::File;
 use crate::frame::{ALIGN, HEADER, Header, Seed, but_for_one_bit, find_magic};
 
 const WINDOW: usize = 1 << 20;
+/// No segment is longer, and no place lies behind this.
+const LONGEST: u64 = 1 << 31;
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
@@ -21,7 +23,8 @@ pub(crate) struct Scan<'a, F> {
 
 impl<'a, F: File> Scan<'a, F> {
     pub(crate) fn new(file: &'a F, seed: Seed) -> io::Result<Self> {
-        Ok(Self { file, seed, len: file.len()?, window: Vec::new(), start: 0 })
+        let len = file.len()?.min(LONGEST);
+        Ok(Self { file, seed, len, window: Vec::new(), start: 0 })
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -22,7 +22,7 @@ const KEPT: usize = 6;
 const KEPT_MS: u64 = 10_000;
 /// How long a full disk is left alone before it is asked again, in milliseconds.
 const RETRY_MS: u64 = 1000;
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// The share of a file system, in parts of a hundred, and the bytes that stay free for others.
 const FREE_PERCENT: u64 = 5;
 const FREE_BYTES: u64 = 2 << 30;

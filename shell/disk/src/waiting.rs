@@ -11,7 +11,7 @@ use martlet_record::{Batch, Body, Message, Need, Record, SessionRecord, Stored, 
 /// Lazy batches ride with others, at the latest after so many milliseconds …
 pub(crate) const LAZY_MS: u64 = 100;
 /// … or once there are so many bytes of them.
-const LAZY_BYTES: usize = 256 << 10;
+pub(crate) const LAZY_BYTES: usize = 256 << 10;
 
 /// A batch on its way.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! The log with its threads, on a real disk.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that is wrong may fail")]
 
 mod support;
 

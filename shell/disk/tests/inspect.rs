@@ -1,4 +1,5 @@
 //! What a look at a store shows, and what a repair saves.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that is wrong may fail")]
 
 mod support;
 
