@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use martlet_packet::{PacketId, ReasonCode};
+use martlet_packet::{PacketId, Publish, ReasonCode};
 use martlet_record::{
-    Body, DelayedNumber, DelayedRecord, Message, MessageRef, Now, Record, SessionNumber, Time, WallTime,
+    Body, DelayedNumber, DelayedRecord, Message, MessageRef, Now, Record, Room, SessionNumber, Time, WallTime,
 };
 use martlet_topic::{Limits, TopicName};
 
@@ -124,6 +124,11 @@ impl Shard {
             format!("{messages} messages of {bytes} bytes in all are delayed and no more: raise the limit")
         };
         is_full.then(|| (ReasonCode::QuotaExceeded, text()))
+    }
+
+    /// May one more be delayed although nobody can be told when not?
+    pub(crate) fn has_room_to_delay(&self, publish: &Publish<'_>) -> bool {
+        self.node.room() < Room::DrainOnly && self.delay_refusal(publish.payload.len()).is_none()
     }
 
     /// Keeps a Message for `seconds`.

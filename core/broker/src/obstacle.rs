@@ -5,7 +5,7 @@
 
 use martlet_packet::{Publish, PublishQoS, QoS, ReasonCode};
 use martlet_record::Room;
-use martlet_session::Violation;
+use martlet_session::{ConnectionId, Violation};
 use martlet_topic::TopicName;
 
 use crate::outbox::Outbox;
@@ -17,6 +17,8 @@ pub(crate) enum Obstacle {
     Disk(Room),
     /// A subscriber's queue is full, and its policy is to refuse publishers.
     Queue,
+    /// Some other limit, in words.
+    Limit(ReasonCode, String),
 }
 
 impl Shard {
@@ -30,6 +32,9 @@ impl Shard {
     ) -> Option<Obstacle> {
         let room = self.node.room();
         let qos = publish.qos.qos();
+        if let Some((reason, text)) = self.limit(slot, topic, publish, is_delayed) {
+            return Some(Obstacle::Limit(reason, text));
+        }
         if qos == QoS::AtMostOnce || (room < Room::DrainOnly && self.node.gates.all_open()) {
             return None;
         }
@@ -38,6 +43,25 @@ impl Shard {
             return Some(Obstacle::Disk(room));
         }
         self.node.gates.stop(&destinations, qos).then_some(Obstacle::Queue)
+    }
+
+    /// One Message too many that is delayed, or retained. MQTT 3 has no way to hear of the latter: there it is published,
+    /// and not retained.
+    fn limit(
+        &self,
+        slot: u32,
+        topic: TopicName<'_>,
+        publish: &Publish<'_>,
+        is_delayed: bool,
+    ) -> Option<(ReasonCode, String)> {
+        if is_delayed {
+            return self.delay_refusal(publish.payload.len());
+        }
+        if !publish.retain || publish.qos == PublishQoS::AtMostOnce {
+            return None;
+        }
+        let connection = self.sessions.get(slot)?.session.connection.as_ref()?;
+        self.retain_refusal(topic, publish.payload).filter(|_| connection.version.is_v5())
     }
 
     fn must_be_kept(&self, slot: u32, publish: &Publish<'_>, destinations: &Destinations) -> bool {
@@ -49,8 +73,8 @@ impl Shard {
         destinations.has_persistent || !destinations.groups.is_empty() || is_retained || has_mark
     }
 
-    /// MQTT 5 has a code for it. MQTT 3 has not: there a full disk holds the packet back until there is space, and a
-    /// full queue, which may stay full for ever, ends the Network Connection.
+    /// MQTT 5 has a code for it. MQTT 3 has not: there a full disk holds the packet back until there is space, and any
+    /// other limit, which may stay for ever, ends the Network Connection.
     pub(crate) fn stop_at(
         &mut self,
         obstacle: Obstacle,
@@ -63,29 +87,32 @@ impl Shard {
         else {
             return Ok(());
         };
-        let (reason, text) = match obstacle {
+        let (reason, text) = match &obstacle {
             Obstacle::Disk(Room::Failed) => {
                 (ReasonCode::ImplementationSpecificError, "the disk failed: nothing is kept until a restart")
             }
             Obstacle::Disk(_) => {
                 (ReasonCode::QuotaExceeded, "the disk is full: free some space, or read what waits")
             }
-            Obstacle::Queue => (
-                ReasonCode::QuotaExceeded,
-                "the queue of a subscriber is full: it must read, or its limit be raised",
-            ),
-        };
-        match obstacle {
-            _ if is_v5 => self.answer_publish(slot, publish.qos, reason, text, false, out),
-            Obstacle::Disk(_) => {
-                // It comes again, and counts then.
-                self.counters.packets_received -= 1;
-                self.counters.publish_received -= 1;
-                self.counters.publish_received_bytes -= publish.payload.len() as u64;
-                out.holding = Some(id);
+            Obstacle::Queue => {
+                let text = "the queue of a subscriber is full: it must read, or its limit be raised";
+                (ReasonCode::QuotaExceeded, text)
             }
-            Obstacle::Queue => return Err(Violation::new(reason, text)),
+            Obstacle::Limit(reason, text) => (*reason, text.as_str()),
+        };
+        match &obstacle {
+            _ if is_v5 => self.answer_publish(slot, publish.qos, reason, text, false, out),
+            Obstacle::Disk(_) => self.hold(id, publish, out),
+            Obstacle::Queue | Obstacle::Limit(..) => return Err(Violation::new(reason, text.to_owned())),
         }
         Ok(())
+    }
+
+    /// The packet comes again when there is room, and counts then.
+    fn hold(&mut self, id: ConnectionId, publish: &Publish<'_>, out: &mut Outbox) {
+        self.counters.packets_received -= 1;
+        self.counters.publish_received -= 1;
+        self.counters.publish_received_bytes -= publish.payload.len() as u64;
+        out.holding = Some(id);
     }
 }

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use crate::Shard;
 use crate::delayed::{self, Asked};
 use crate::destinations::{Destinations, Recipient};
+use crate::obstacle::Obstacle;
 use crate::outbox::Outbox;
 use crate::shared::{Choice, Group};
 
@@ -88,17 +89,15 @@ impl Shard {
             Asked::Now(topic) => (None, topic),
             Asked::Later(seconds, topic) => (Some(seconds), topic),
             Asked::Wrong(text) => {
-                self.answer_publish(slot, publish.qos, ReasonCode::TopicNameInvalid, &text, false, out);
-                return Ok(());
+                let obstacle = Obstacle::Limit(ReasonCode::TopicNameInvalid, text);
+                return self.stop_at(obstacle, slot, publish, out);
             }
         };
-        let refusal = self.refusal(topic, publish.retain, publish.payload);
-        let refusal = refusal.or_else(|| delay.and_then(|_| self.delay_refusal(publish.payload.len())));
-        if let Some((reason, text)) = refusal {
+        if let Some((reason, text)) = self.denial(topic) {
             self.answer_publish(slot, publish.qos, reason, &text, false, out);
             return Ok(());
         }
-        if delay.is_some() && publish.qos == PublishQoS::AtMostOnce && self.node.room() >= Room::DrainOnly {
+        if delay.is_some() && publish.qos == PublishQoS::AtMostOnce && !self.has_room_to_delay(publish) {
             self.counters.qos0_dropped += 1;
             return Ok(());
         }
@@ -171,12 +170,14 @@ impl Shard {
         origin: Origin,
         out: &mut Outbox,
     ) -> Published {
-        let (retained, destinations) =
-            if message.retain && self.node.settings.retain_available && self.may_retain(&message, origin) {
-                self.retain(topic, &mut message)
-            } else {
-                (None, self.cache.destinations(&self.node.routes, topic))
-            };
+        let (retained, destinations) = if message.retain
+            && self.node.settings.retain_available
+            && self.may_retain(topic, &message, origin)
+        {
+            self.retain(topic, &mut message)
+        } else {
+            (None, self.cache.destinations(&self.node.routes, topic))
+        };
         let members = self.choose_members(&destinations, &message, origin.slot);
         let mut copies = copies(&destinations, &message);
         for member in &members {
@@ -217,10 +218,11 @@ impl Shard {
         Published { matched: !destinations.is_empty(), is_durable }
     }
 
-    /// On a full disk a QoS 0 Message is not retained, unless it was promised before: a Will, or a delayed one.
-    fn may_retain(&self, message: &MessageRef<'_>, origin: Origin) -> bool {
+    /// One too many is not retained; on a full disk no QoS 0 Message is, unless it was promised before: a Will, or a delayed one.
+    fn may_retain(&self, topic: TopicName<'_>, message: &MessageRef<'_>, origin: Origin) -> bool {
         let was_promised = origin.will_of.is_some() || origin.was_delayed.is_some();
-        self.node.room() < Room::DrainOnly || message.qos > QoS::AtMostOnce || was_promised
+        let has_room = self.node.room() < Room::DrainOnly || message.qos > QoS::AtMostOnce || was_promised;
+        has_room && self.retain_refusal(topic, message.payload).is_none()
     }
 
     /// One member of each Shared Subscription that matches (§4.8.2).
@@ -279,33 +281,31 @@ impl Shard {
         }
     }
 
-    /// Why a Message is not taken, although its packet is right.
-    pub(crate) fn refusal(
-        &self,
-        topic: TopicName<'_>,
-        retain: bool,
-        payload: &[u8],
-    ) -> Option<(ReasonCode, String)> {
+    /// Which rule denies publishing under this Topic Name.
+    pub(crate) fn denial(&self, topic: TopicName<'_>) -> Option<(ReasonCode, String)> {
         let settings = &self.node.settings;
         if is_reserved(topic.as_str()) {
             return Some((ReasonCode::NotAuthorized, format!("{topic} is the node's own to publish")));
         }
-        if !settings.rules.is_empty()
-            && let Decision::Deny(rule) = settings.rules.publish(topic)
-        {
-            return Some(settings.denial(format!("publishing to {rule} is denied to all")));
+        match settings.rules.publish(topic) {
+            Decision::Deny(rule) if !settings.rules.is_empty() => {
+                Some(settings.denial(format!("publishing to {rule} is denied to all")))
+            }
+            _ => None,
         }
-        let is_new = retain && !payload.is_empty();
-        if is_new
-            && self.node.retained.len() >= settings.retained_messages_max
-            && !self.node.retained.contains(topic)
-        {
-            let max = settings.retained_messages_max;
-            let text =
-                format!("{max} retained messages are kept and no more: delete some, or raise the limit");
-            return Some((ReasonCode::QuotaExceeded, text));
-        }
-        None
+    }
+
+    /// Why a Message cannot be retained.
+    pub(crate) fn retain_refusal(
+        &self,
+        topic: TopicName<'_>,
+        payload: &[u8],
+    ) -> Option<(ReasonCode, String)> {
+        let (retained, max) = (&self.node.retained, self.node.settings.retained_messages_max);
+        let is_one_too_many = !payload.is_empty() && retained.len() >= max && !retained.contains(topic);
+        let text =
+            || format!("{max} retained messages are kept and no more: delete some, or raise the limit");
+        is_one_too_many.then(|| (ReasonCode::QuotaExceeded, text()))
     }
 
     /// A PUBLISH that broke a rule: the Mosquitto dialect answers one kind and goes on.

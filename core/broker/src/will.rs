@@ -17,7 +17,7 @@ impl Shard {
         let client_id = session.client_id.clone();
         let topic =
             TopicName::parse(will.message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
-        if let Some((_, text)) = self.refusal(topic, will.message.retain, will.message.view().payload) {
+        if let Some((_, text)) = self.denial(topic) {
             out.notices.push(Notice::WillRefused { client_id, text });
             if recorded {
                 let (session, at) = (number, now.wall);

@@ -228,10 +228,13 @@ impl Outbound {
         Some((flight.ordinal, &mut flight.copy))
     }
 
-    /// Is there something it has not seen, and that need not be read back from the log first?
-    pub fn can_send_again(&mut self) -> bool {
+    /// Is there something to send that need not be read back from the log first?
+    pub fn can_send(&mut self) -> bool {
         let owes_releases = self.owes_releases;
-        self.next_unseen().is_some_and(|(_, copy)| owes_releases || copy.missing().is_none())
+        match self.next_unseen() {
+            Some((_, copy)) => owes_releases || copy.missing().is_none(),
+            None => !self.queued.is_empty() && !self.is_wrapped(),
+        }
     }
 
     /// It has seen it now.
@@ -485,11 +488,6 @@ impl Outbound {
     /// Copies that wait unsent.
     pub fn queued_len(&self) -> usize {
         self.queued.len() + self.spilled.len()
-    }
-
-    /// Copies that wait unsent and whose Messages are at hand.
-    pub fn at_hand_len(&self) -> usize {
-        self.queued.len()
     }
 
     /// Are there copies whose Messages wait in the log only?

@@ -118,9 +118,7 @@ impl Session {
         let Some(connection) = self.connection.as_deref() else { return false };
         let Some(outbound) = self.outbound.written() else { return false };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        let unseen = outbound.can_send_again();
-        let queued = outbound.at_hand_len() > 0 && !outbound.is_wrapped();
-        (unseen || queued) && outbound.open() < window
+        outbound.can_send() && outbound.open() < window
     }
 
     /// What must be read back from the log so that the Client is never kept waiting for long.
