@@ -9,6 +9,7 @@ mod broker;
 mod check;
 mod fuzz;
 mod mutants;
+mod powercut;
 mod process;
 mod programs;
 mod spec;
@@ -42,6 +43,7 @@ enum Word {
     Interop(programs::InteropArguments),
     Trials(programs::TrialsArguments),
     Durability(programs::DurabilityArguments),
+    Powercut(powercut::Arguments),
     Suites(suites::Arguments),
     Bench(bench::Arguments),
 }
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Word::Interop(arguments) => programs::interop(&arguments),
         Word::Trials(arguments) => programs::trials(&arguments),
         Word::Durability(arguments) => programs::durability(&arguments),
+        Word::Powercut(arguments) => powercut::run(&arguments),
         Word::Suites(arguments) => suites::run(&arguments),
         Word::Bench(arguments) => bench::run(&arguments),
     };

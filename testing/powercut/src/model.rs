@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use martlet_packet::{PacketId, SubscriptionOptions};
 use martlet_record::{
-    Batch, Body, DelayedNumber, KeptCopy, KeptProgress, KeptSession, Ordinal, PublishRecord, Record,
-    SessionNumber, SessionRecord, Stored, WallTime,
+    Batch, Body, DelayedNumber, KeptCopy, KeptProgress, KeptSession, Ordinal, Position, PublishRecord,
+    Record, ReplayedCopy, SessionNumber, SessionRecord, Stored, WallTime,
 };
 use martlet_topic::SubscriptionFilter;
 
@@ -16,10 +16,24 @@ use martlet_topic::SubscriptionFilter;
 pub struct Model {
     /// Those that are not over.
     pub sessions: BTreeMap<SessionNumber, ModelSession>,
-    /// The last change of each Topic Name: its version, and its body unless it was deleted.
-    pub retained: BTreeMap<Box<str>, (u64, Option<Stored>)>,
+    /// Retained messages by Topic Name: the version, and the body.
+    pub retained: BTreeMap<Box<str>, (u64, Stored)>,
     /// Messages that wait for their time.
     pub delayed: BTreeMap<DelayedNumber, (WallTime, Stored)>,
+}
+
+/// A model in the making.
+#[derive(Debug, Clone, Default)]
+pub struct Fold {
+    /// What it is so far.
+    pub model: Model,
+    /// The versions of deletions: an older change may come later.
+    deleted: BTreeMap<Box<str>, u64>,
+    /// Sessions that a snapshot brought: their copies come in slices.
+    kept: BTreeSet<SessionNumber>,
+    /// Copies of Sessions that nobody has heard of, with their positions: a snapshot may be yet to come.
+    early: BTreeMap<SessionNumber, Vec<(Position, KeptCopy)>>,
+    position: Position,
 }
 
 /// A Session.
@@ -38,16 +52,11 @@ pub struct ModelSession {
 }
 
 impl Model {
-    /// The model after this batch.
-    pub fn fold(&mut self, batch: &Batch) {
-        batch.records.iter().for_each(|record| self.apply(record));
-    }
-
     /// The bodies it names.
     pub fn bodies(&self) -> impl Iterator<Item = Stored> {
         let copies = self.sessions.values().flat_map(|session| session.copies.values());
         let copies = copies.filter_map(|copy| copy.body.as_ref()?.stored());
-        let retained = self.retained.values().filter_map(|(_, body)| *body);
+        let retained = self.retained.values().map(|(_, body)| *body);
         copies.chain(retained).chain(self.delayed.values().map(|(_, body)| *body))
     }
 
@@ -70,10 +79,35 @@ impl Model {
         }
         rows
     }
+}
+
+impl Fold {
+    /// Goes on from here.
+    pub fn from(model: Model) -> Self {
+        Self { model, ..Self::default() }
+    }
+
+    /// Where in the log it stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Topic Names whose retained message was deleted, with the versions: a snapshot names them too.
+    pub fn deleted(&self) -> &BTreeMap<Box<str>, u64> {
+        &self.deleted
+    }
+
+    /// Takes the next batch of the log.
+    pub fn fold(&mut self, batch: &Batch, position: Position) {
+        self.position = position;
+        batch.records.iter().for_each(|record| self.apply(record));
+    }
 
     fn apply(&mut self, record: &Record) {
         match record {
-            Record::Opened(terms) => drop(self.sessions.insert(terms.session, ModelSession::new(terms))),
+            Record::Opened(terms) => {
+                self.model.sessions.insert(terms.session, ModelSession::new(terms));
+            }
             Record::Resumed(terms) => self.with(terms.session, |session| session.terms = terms.clone()),
             Record::Disconnected { session, expiry, will_discarded, .. } => self.with(*session, |session| {
                 session.terms.expiry = *expiry;
@@ -81,25 +115,27 @@ impl Model {
                     session.terms.will = None;
                 }
             }),
-            Record::Ended { session, .. } => drop(self.sessions.remove(session)),
-            Record::Subscribed(made) => self.with(made.session, |session| {
-                session.subscribe(&made.filter, made.options, made.subscription_id);
-                for copy in made.queued_copies() {
-                    session.queue(KeptCopy {
-                        qos: copy.qos,
-                        retain: true,
-                        subscription_ids: made.subscription_id.map(|id| [id].into()),
-                        ..new_copy(&copy.body)
-                    });
+            Record::Ended { session, .. } => {
+                self.model.sessions.remove(session);
+                self.early.remove(session);
+            }
+            Record::Subscribed(made) => {
+                self.with(made.session, |session| {
+                    session.subscribe(&made.filter, made.options, made.subscription_id);
+                });
+                for ReplayedCopy { body, qos } in made.queued_copies() {
+                    let subscription_ids = made.subscription_id.map(|id| [id].into());
+                    let copy = KeptCopy { qos: *qos, retain: true, subscription_ids, ..new_copy(body) };
+                    self.queue(made.session, copy);
                 }
-            }),
+            }
             Record::Unsubscribed { session, filter } => self.with(*session, |session| {
                 session.subscriptions.remove(&filter.to_string());
             }),
             Record::Published(published) => self.publish(published),
             Record::Retained { topic, version, body } => self.retain(topic, *version, body.as_ref()),
             Record::Delayed(delayed) => {
-                self.delayed.insert(delayed.number, (delayed.due, stored(&delayed.body)));
+                self.model.delayed.insert(delayed.number, (delayed.due, stored(&delayed.body)));
                 self.mark(delayed.mark);
             }
             Record::Sent { session, up_to } => self.with(*session, |session| session.send(*up_to)),
@@ -116,39 +152,70 @@ impl Model {
             Record::Released { session, packet_id } => self.with(*session, |session| {
                 session.inbound.remove(packet_id);
             }),
-            Record::Kept(kept) => drop(self.sessions.insert(kept.terms.session, ModelSession::kept(kept))),
-            Record::KeptCopies { session, copies } => self.with(*session, |session| {
-                session.copies.extend(copies.iter().map(|copy| (copy.ordinal, as_stored(copy))));
-            }),
+            Record::Kept(kept) => self.keep(kept),
+            Record::KeptCopies { session, copies } if self.kept.contains(session) => {
+                self.with(*session, |session| {
+                    session.copies.extend(copies.iter().map(|copy| (copy.ordinal, as_stored(copy))));
+                });
+            }
+            Record::KeptCopies { .. } => {}
             Record::Snapshotted { .. } => {}
         }
     }
 
     fn publish(&mut self, published: &PublishRecord) {
         for copy in published.copies.iter().flat_map(|(_, copies)| copies) {
-            self.with(copy.session, |session| {
-                session.queue(KeptCopy {
-                    qos: copy.qos,
-                    retain: copy.retain,
-                    subscription_ids: copy.subscription_ids.clone(),
-                    share: copy.share.clone(),
-                    ..new_copy(&published.body)
-                });
-            });
+            let new = KeptCopy {
+                qos: copy.qos,
+                retain: copy.retain,
+                subscription_ids: copy.subscription_ids.clone(),
+                share: copy.share.clone(),
+                ..new_copy(&published.body)
+            };
+            self.queue(copy.session, new);
         }
         self.mark(published.mark);
         if let Some(session) = published.will_of {
             self.with(session, |session| session.terms.will = None);
         }
         if let Some(number) = published.was_delayed {
-            self.delayed.remove(&number);
+            self.model.delayed.remove(&number);
         }
     }
 
-    /// The highest version counts; deletions are remembered.
+    fn queue(&mut self, session: SessionNumber, copy: KeptCopy) {
+        match self.model.sessions.get_mut(&session) {
+            Some(session) => session.queue(copy),
+            None => self.early.entry(session).or_default().push((self.position, copy)),
+        }
+    }
+
+    /// A Session as a snapshot has it, unless it is known from its beginning.
+    fn keep(&mut self, kept: &KeptSession) {
+        let number = kept.terms.session;
+        if self.model.sessions.contains_key(&number) {
+            return;
+        }
+        let mut session = ModelSession::kept(kept);
+        let early = self.early.remove(&number).unwrap_or_default();
+        let early = early.into_iter().filter(|(position, _)| *position > kept.entered);
+        early.for_each(|(_, copy)| session.queue(copy));
+        self.model.sessions.insert(number, session);
+        self.kept.insert(number);
+    }
+
+    /// The highest version counts.
     fn retain(&mut self, topic: &str, version: u64, body: Option<&Body>) {
-        if self.retained.get(topic).is_none_or(|(newest, _)| *newest <= version) {
-            self.retained.insert(topic.into(), (version, body.map(stored)));
+        let kept = self.model.retained.get(topic).map(|(version, _)| *version);
+        if kept.max(self.deleted.get(topic).copied()) > Some(version) {
+            return;
+        }
+        match body {
+            Some(body) => drop(self.model.retained.insert(topic.into(), (version, stored(body)))),
+            None => {
+                self.model.retained.remove(topic);
+                self.deleted.insert(topic.into(), version);
+            }
         }
     }
 
@@ -162,7 +229,7 @@ impl Model {
 
     /// Whatever names a Session that is over is void.
     fn with(&mut self, session: SessionNumber, change: impl FnOnce(&mut ModelSession)) {
-        if let Some(session) = self.sessions.get_mut(&session) {
+        if let Some(session) = self.model.sessions.get_mut(&session) {
             change(session);
         }
     }
@@ -190,7 +257,7 @@ impl ModelSession {
     }
 
     /// What a snapshot says.
-    pub fn to_kept(&self, entered: martlet_record::Position) -> KeptSession {
+    pub fn to_kept(&self, entered: Position) -> KeptSession {
         KeptSession {
             absent: None,
             terms: self.terms.clone(),

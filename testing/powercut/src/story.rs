@@ -6,13 +6,13 @@ use std::sync::Arc;
 use martlet_packet::{PacketId, QoS, SubscriptionOptions};
 use martlet_record::{
     Batch, BatchNumber, Body, CheckpointNumber, CopyRecord, DelayedNumber, DelayedRecord, Ending, KeptCopy,
-    Message, MessageRef, Need, Now, Ordinal, Place, Position, PublishRecord, Record, ReplayedCopy,
-    SessionNumber, SessionRecord, Settled, ShardId, Stored, SubscribeRecord, WallTime, WillRecord,
+    Message, MessageRef, Need, Now, Ordinal, Position, PublishRecord, Record, ReplayedCopy, SessionNumber,
+    SessionRecord, Settled, ShardId, Stored, SubscribeRecord, WallTime, WillRecord,
 };
 use martlet_topic::{Limits, SubscriptionFilter};
 
 use crate::Chance;
-use crate::Model;
+use crate::{Fold, Model};
 
 const TOPICS: [&str; 4] = ["a", "b/c", "d", "retained/long/topic"];
 const FILTERS: [&str; 4] = ["#", "a/+", "$share/g/b/#", "$queue/d"];
@@ -31,9 +31,7 @@ const HELD: usize = 8;
 pub struct Story {
     chance: Chance,
     /// What is committed.
-    pub model: Model,
-    /// Every Message that ever had a place.
-    pub contents: BTreeMap<Place, Arc<Message>>,
+    fold: Fold,
     /// Messages at hand.
     held: Vec<Arc<Message>>,
     batches: BTreeMap<ShardId, u64>,
@@ -50,8 +48,7 @@ impl Story {
     pub fn new(chance: Chance, payload_max: usize) -> Self {
         Self {
             chance,
-            model: Model::default(),
-            contents: BTreeMap::new(),
+            fold: Fold::default(),
             held: Vec::new(),
             batches: BTreeMap::new(),
             opened: BTreeMap::new(),
@@ -65,22 +62,14 @@ impl Story {
     /// The story of a process that begins with what another left: it knows nothing else, and no number returns.
     #[must_use]
     pub fn restarted(&self, chance: Chance, model: Model) -> Self {
-        // A place that nobody names any more may be given to another Message.
-        let content = |stored: Stored| Some((stored.place, Arc::clone(self.contents.get(&stored.place)?)));
-        let contents = model.bodies().filter_map(content).collect();
-        Self { chance, model, contents, held: Vec::new(), ..self.clone() }
+        Self { chance, fold: Fold::from(model), held: Vec::new(), ..self.clone() }
     }
 
     /// A batch is committed: its Messages have places.
-    pub fn committed(&mut self, batch: &Batch) {
-        self.model.fold(batch);
-        for body in batch.records.iter().flat_map(Record::bodies) {
-            if let (Body::Held(message), Some(stored)) = (body, body.stored()) {
-                let before = self.contents.insert(stored.place, Arc::clone(message));
-                assert!(before.is_none_or(|before| before == *message), "{stored:?} names two Messages");
-                self.held.push(Arc::clone(message));
-            }
-        }
+    pub fn committed(&mut self, batch: &Batch, position: Position) {
+        self.fold.fold(batch, position);
+        let bodies = batch.records.iter().flat_map(Record::bodies).filter_map(Body::held);
+        self.held.extend(bodies.cloned());
         if self.held.len() > HELD {
             let first = self.held.len() - HELD;
             self.held.drain(..first);
@@ -107,9 +96,9 @@ impl Story {
     /// All that a shard holds, for a checkpoint. Everything that was submitted must be committed.
     pub fn snapshot(&mut self, shard: ShardId, checkpoint: CheckpointNumber, now: Now) -> Batch {
         let mut records = Vec::new();
-        for (number, session) in &self.model.sessions {
+        for (number, session) in &self.fold.model.sessions {
             if number.shard() == shard {
-                records.push(Record::Kept(session.to_kept(Position(0))));
+                records.push(Record::Kept(session.to_kept(self.fold.position())));
                 let copies: Vec<_> = session.copies.values().cloned().collect();
                 let slices = copies.chunks(SLICE).map(<[KeptCopy]>::to_vec);
                 records.extend(slices.map(|copies| Record::KeptCopies { session: *number, copies }));
@@ -178,7 +167,7 @@ impl Story {
     }
 
     fn subscribe(&mut self, session: SessionNumber, out: &mut Vec<Record>) {
-        let bodies = self.model.retained.values().filter_map(|(_, body)| *body);
+        let bodies = self.fold.model.retained.values().map(|(_, body)| *body);
         let bodies: Vec<Stored> = bodies.filter(|_| self.chance.once_in(2)).collect();
         let replayed = bodies.into_iter().map(|stored| {
             let qos = *self.chance.one_of(&[QoS::AtMostOnce, QoS::AtLeastOnce]);
@@ -203,7 +192,7 @@ impl Story {
             let (topic, version) = (held(&message).topic().into(), self.version);
             out.push(Record::Retained { topic, version, body: Some(message.clone()) });
         }
-        let published = self.to_some_sessions(message);
+        let published = self.addressed(message);
         out.push(Record::Published(published));
     }
 
@@ -217,10 +206,10 @@ impl Story {
             None => Arc::clone(self.chance.one_of(&self.held)).into(),
         };
         let passed_from = Some(session);
-        out.push(Record::Published(PublishRecord { passed_from, ..self.to_some_sessions(body) }));
+        out.push(Record::Published(PublishRecord { passed_from, ..self.addressed(body) }));
     }
 
-    fn to_some_sessions(&mut self, body: Body) -> PublishRecord {
+    fn addressed(&mut self, body: Body) -> PublishRecord {
         let mut sessions = self.sessions();
         sessions.retain(|_| !self.chance.once_in(3));
         let copy = |session, chance: &mut Chance| CopyRecord {
@@ -241,7 +230,7 @@ impl Story {
     }
 
     fn delay(&mut self, shard: ShardId, now: Now, out: &mut Vec<Record>) {
-        if self.model.delayed.len() >= DELAYED {
+        if self.fold.model.delayed.len() >= DELAYED {
             return self.publish_delayed(out);
         }
         let count = self.delayed.entry(shard).or_default();
@@ -252,10 +241,10 @@ impl Story {
     }
 
     fn publish_delayed(&mut self, out: &mut Vec<Record>) {
-        let Some((number, (_, stored))) = self.model.delayed.first_key_value() else { return };
+        let Some((number, (_, stored))) = self.fold.model.delayed.first_key_value() else { return };
         let (was_delayed, stored) = (Some(*number), *stored);
         let body = self.body_of(stored);
-        out.push(Record::Published(PublishRecord { was_delayed, ..self.to_some_sessions(body) }));
+        out.push(Record::Published(PublishRecord { was_delayed, ..self.addressed(body) }));
     }
 
     fn delete_retained(&mut self, out: &mut Vec<Record>) {
@@ -327,27 +316,32 @@ impl Story {
     }
 
     fn sessions(&self) -> Vec<SessionNumber> {
-        self.model.sessions.keys().copied().collect()
+        self.fold.model.sessions.keys().copied().collect()
     }
 
     /// The copies of a Session, oldest first.
     fn copies(&self, session: SessionNumber) -> Vec<KeptCopy> {
-        let session = self.model.sessions.get(&session);
+        let session = self.fold.model.sessions.get(&session);
         session.map(|session| session.copies.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Retained and delayed Messages, for a snapshot.
     fn kept_messages(&self) -> Vec<Record> {
-        let retained = self.model.retained.iter().map(|(topic, (version, body))| Record::Retained {
+        let retained = self.fold.model.retained.iter().map(|(topic, (version, body))| Record::Retained {
             topic: topic.clone(),
             version: *version,
-            body: body.map(Body::Stored),
+            body: Some(Body::Stored(*body)),
         });
-        let delayed = self.model.delayed.iter().map(|(number, (due, body))| {
+        let delayed = self.fold.model.delayed.iter().map(|(number, (due, body))| {
             let (number, due, body) = (*number, *due, Body::Stored(*body));
             Record::Delayed(DelayedRecord { number, due, body, mark: None })
         });
-        retained.chain(delayed).collect()
+        let deleted = self.fold.deleted().iter().map(|(topic, version)| Record::Retained {
+            topic: topic.clone(),
+            version: *version,
+            body: None,
+        });
+        retained.chain(deleted).chain(delayed).collect()
     }
 }
 

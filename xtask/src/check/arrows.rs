@@ -43,6 +43,7 @@ const HOUSE: &[Room] = &[
     room("testing/interop", EVERYTHING),
     // As pure as core, so that tests of core may use it.
     room("testing/simulator", &["core/*"]),
+    room("testing/powercut", EVERYTHING),
     room("testing/trials", EVERYTHING),
     room("testing/durability", EVERYTHING),
     // It shares no line with what it watches.

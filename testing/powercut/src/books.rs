@@ -1,0 +1,120 @@
+//! Who was promised what, and at which step of the disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use martlet_record::{
+    Batch, BatchNumber, Body, Completion, Message, Now, Outcome, Place, Position, Record, ShardId,
+};
+
+use crate::disk::Disk;
+use crate::life::Life;
+use crate::model::Fold;
+use crate::{Model, SimulatedFiles};
+
+/// A batch that is in the log, or may be.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// What it says.
+    pub batch: Arc<Batch>,
+    /// Its place in the order of the log.
+    pub position: Position,
+    /// Steps of the disk before it was submitted.
+    pub submitted: usize,
+    /// Steps of the disk before it was acknowledged, if it was.
+    pub acknowledged: Option<usize>,
+}
+
+/// The books of one life.
+#[derive(Debug)]
+pub struct Books {
+    files: SimulatedFiles,
+    began: Disk,
+    born: usize,
+    submitted: HashMap<(ShardId, BatchNumber), usize>,
+    commits: Vec<Commit>,
+    /// What was durable before the first commit, and after each.
+    models: Vec<Model>,
+    /// What is if everything is in the log that may be.
+    possible: Fold,
+    contents: BTreeMap<Place, Arc<Message>>,
+}
+
+impl Books {
+    /// The books of a life that begins with this model, on files that were recovered; `began` is their disk before that,
+    /// `contents` what lies in the places that the model names.
+    pub fn new(
+        files: SimulatedFiles,
+        began: Disk,
+        model: Model,
+        contents: BTreeMap<Place, Arc<Message>>,
+    ) -> Self {
+        // Until it was recovered the promises of the life before count, of which the first store has none.
+        let born = if began.files().next().is_some() { files.steps() } else { 0 };
+        Self {
+            files,
+            began,
+            born,
+            submitted: HashMap::new(),
+            commits: Vec::new(),
+            models: vec![model.clone()],
+            possible: Fold::from(model),
+            contents,
+        }
+    }
+
+    /// A batch is handed to the log.
+    pub fn submit(&mut self, batch: &Batch) {
+        self.submitted.insert((batch.shard, batch.number), self.files.steps());
+    }
+
+    /// Batches of which nothing was heard yet.
+    pub fn waiting(&self) -> usize {
+        self.submitted.len()
+    }
+
+    /// The log told what became of one.
+    pub fn completed(&mut self, completion: &Completion) {
+        let Completion { batch, position, outcome } = completion;
+        let submitted = self.submitted.remove(&(batch.shard, batch.number)).expect("it was submitted");
+        let acknowledged = match outcome {
+            Outcome::Committed => {
+                let is_failed = self.commits.last().is_some_and(|before| before.acknowledged.is_none());
+                assert!(!is_failed, "nothing is acknowledged after a failure");
+                Some(self.files.steps())
+            }
+            Outcome::Unknown => None,
+            Outcome::Rejected(_) => return,
+        };
+        // Of what nobody knows about only that can be in the log whose Messages were given places.
+        let mut bodies = batch.records.iter().flat_map(Record::bodies);
+        if bodies.all(|body| body.stored().is_some()) {
+            self.possible.fold(batch, *position);
+            self.models.push(self.possible.model.clone());
+            let (batch, position) = (Arc::clone(batch), *position);
+            self.keep_contents(&batch);
+            self.commits.push(Commit { batch, position, submitted, acknowledged });
+        }
+    }
+
+    /// What is acknowledged, if nothing failed.
+    pub fn model(&self) -> &Model {
+        &self.possible.model
+    }
+
+    /// The life that is over.
+    pub fn into_life(self, now: Now) -> Life {
+        let Self { files, began, born, commits, models, contents, .. } = self;
+        Life { disk: began, trace: files.trace(), born, commits, models, contents, now }
+    }
+
+    fn keep_contents(&mut self, batch: &Batch) {
+        for body in batch.records.iter().flat_map(Record::bodies) {
+            if let (Body::Held(message), Some(stored)) = (body, body.stored()) {
+                let before = self.contents.insert(stored.place, Arc::clone(message));
+                let is_same = before.is_none_or(|before| crate::life::is_same(&before, message));
+                assert!(is_same, "{stored:?} names two Messages");
+            }
+        }
+    }
+}

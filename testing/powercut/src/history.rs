@@ -1,0 +1,158 @@
+//! A history: several lives of one store, each ended at every step or at some.
+
+use std::collections::BTreeMap;
+
+use martlet_record::Time;
+
+use crate::life::{Broken, End, Ended, Life, recover};
+use crate::process::{Process, moment};
+use crate::{Chance, Disk, Story};
+
+/// How long histories are, and how they are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Lives of one store.
+    pub lives: usize,
+    /// Turns of one life, at most.
+    pub turns: u64,
+    /// Where lives end.
+    pub cuts: Cuts,
+    /// Bytes of the longest payload.
+    pub payload_max: usize,
+    /// The disk fills up and breaks now and then.
+    pub has_faults: bool,
+}
+
+/// Where lives end.
+#[derive(Debug, Clone, Copy)]
+pub enum Cuts {
+    /// So often at every step.
+    EveryStep(usize),
+    /// So often at some step of a life.
+    Anywhere(usize),
+}
+
+/// A promise that was not kept, and how to see it again.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Of the history.
+    pub seed: u64,
+    /// Which of its lives, from zero.
+    pub life: usize,
+    /// After how many steps of the disk it ended.
+    pub step: usize,
+    /// How it ended.
+    pub end: End,
+    /// What was not as it must be.
+    pub broken: Broken,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seed, life, step, end, broken } = self;
+        let what = &broken.what;
+        write!(
+            formatter,
+            "history {seed}, life {life}, ended by a {end:?} after {step} steps of the disk: {what}"
+        )
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The plan of the history with this seed, among many: most are short and cut at every step.
+pub fn plan_of(seed: u64) -> Plan {
+    let short = Plan {
+        lives: 3,
+        turns: 30,
+        cuts: Cuts::EveryStep(3),
+        payload_max: 1000,
+        has_faults: seed.is_multiple_of(3),
+    };
+    match seed % 8 {
+        0..=3 => short,
+        4 | 5 => Plan { turns: 60, cuts: Cuts::EveryStep(2), payload_max: 6000, ..short },
+        6 => Plan { lives: 6, turns: 400, cuts: Cuts::Anywhere(100), payload_max: 2000, ..short },
+        _ => Plan { turns: 2000, cuts: Cuts::Anywhere(150), payload_max: 300, ..short },
+    }
+}
+
+/// Lives the history of this seed; gives back how many ends it had. `tick` hears of each.
+pub fn history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<usize, Failure> {
+    let mut chance = Chance::new(seed);
+    let mut story = Story::new(Chance::new(chance.number()), plan.payload_max);
+    let (mut disk, mut contents) = (Disk::default(), BTreeMap::new());
+    let mut now = moment(Time::from_millis(1000));
+    let mut ends = 0;
+    for life in 0..plan.lives {
+        let failed = |step, end, broken| Failure { seed, life, step, end, broken };
+        let its_chance = Chance::new(chance.number());
+        let found = recover(&disk, &its_chance).map_err(|broken| failed(0, End::Kill, broken))?;
+        let mut process = Process::new(disk, found, contents, story, now, its_chance);
+        if plan.has_faults {
+            process.have_faults();
+        }
+        process.live(usize::try_from(chance.below(plan.turns) + 1).expect("few"));
+        if chance.once_in(4) {
+            process.rest();
+        }
+        let (over, its_story) = process.into_life();
+        let mut count = || {
+            ends += 1;
+            tick();
+        };
+        let next = over
+            .end_in_many_ways(plan.cuts, &mut chance, &mut count)
+            .map_err(|(step, end, broken)| failed(step, end, broken))?;
+        let Some(Ended { commits, left }) = next else { break };
+        let model = over.models[commits].clone();
+        contents = model
+            .bodies()
+            .filter_map(|body| Some((body.place, over.contents.get(&body.place)?.clone())))
+            .collect();
+        story = its_story.restarted(Chance::new(chance.number()), model);
+        disk = left;
+        now = moment(over.now.time.after_millis(chance.below(5000)));
+    }
+    Ok(ends)
+}
+
+impl Life {
+    /// Ends it wherever the plan says. Gives back one of the ends, for another life to begin there.
+    pub fn end_in_many_ways(
+        &self,
+        cuts: Cuts,
+        chance: &mut Chance,
+        tick: &mut dyn FnMut(),
+    ) -> Result<Option<Ended>, (usize, End, Broken)> {
+        let mut disk = self.disk.clone();
+        let mut next = None;
+        for step in 0..=self.trace.len() {
+            let times = if step < self.born { 0 } else { self.times(cuts, chance) };
+            for _ in 0..times {
+                let end = if chance.once_in(8) { End::Kill } else { End::Cut };
+                let mut its_chance = Chance::new(chance.number());
+                let ended = self.check(&disk, end, step, &mut its_chance);
+                let ended = ended.map_err(|broken| (step, end, broken))?;
+                tick();
+                // More likely a late one.
+                if next.is_none() || chance.once_in(4) {
+                    next = Some(ended);
+                }
+            }
+            self.trace.get(step).into_iter().for_each(|event| disk.apply(event));
+        }
+        Ok(next)
+    }
+
+    /// How often it ends at one step.
+    fn times(&self, cuts: Cuts, chance: &mut Chance) -> usize {
+        match cuts {
+            Cuts::EveryStep(times) => times,
+            Cuts::Anywhere(times) => {
+                let steps = self.trace.len() + 1 - self.born;
+                times / steps + usize::from(chance.index(steps) < times % steps)
+            }
+        }
+    }
+}

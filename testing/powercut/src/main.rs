@@ -1,0 +1,135 @@
+//! `cargo xtask powercut`: power cuts by the million.
+//!
+//! The rule: a run says the seed of each history that breaks a promise, and that seed alone brings it back.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use martlet_powercut::{Failure, frames, history, plan_of};
+use parking_lot::Mutex;
+
+/// Cut the power of simulated disks under the real log, and see whether every promise is kept.
+#[derive(Parser)]
+#[command(name = "cargo xtask powercut", bin_name = "cargo xtask powercut")]
+struct Arguments {
+    /// Ends of lives to try, at least.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    cuts: u64,
+    /// The first history. Each has its own seed, one after the other.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Live this one history only, as a failure named it.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["cuts", "seed"])]
+    history: Option<u64>,
+    /// Histories lived at the same time; as many as there are processors unless told otherwise.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+/// What all threads share.
+struct Run {
+    wanted: u64,
+    next: AtomicU64,
+    cuts: AtomicU64,
+    failures: Mutex<Vec<Failure>>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if let Some(seed) = arguments.history {
+        return one(seed);
+    }
+    let began = Instant::now();
+    let run = Run {
+        wanted: arguments.cuts,
+        next: AtomicU64::new(arguments.seed),
+        cuts: AtomicU64::new(0),
+        failures: Mutex::new(Vec::new()),
+    };
+    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.unwrap_or(1) {
+            scope.spawn(|| run.work());
+        }
+        run.show_progress();
+    });
+    let histories = run.next.load(Ordering::Relaxed) - arguments.seed;
+    let failures = run.failures.into_inner();
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{} cuts in {histories} histories from seed {} on, {:.0} s: {}",
+        run.cuts.load(Ordering::Relaxed),
+        arguments.seed,
+        began.elapsed().as_secs_f64(),
+        if failures.is_empty() {
+            "every promise was kept".into()
+        } else {
+            format!("{} broken promises", failures.len())
+        }
+    )?;
+    for failure in &failures {
+        writeln!(out, "\n{failure}\nto see it again: cargo xtask powercut --history {}", failure.seed)?;
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn one(seed: u64) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match history(seed, &plan_of(seed), &mut || {}) {
+        Ok(cuts) => {
+            writeln!(out, "history {seed}: {cuts} cuts, every promise was kept")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure) => {
+            writeln!(out, "{failure}\n\nThe disk:")?;
+            for line in frames(&failure.broken.disk) {
+                writeln!(out, "{line}")?;
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// So many broken promises are enough.
+const FAILURES: usize = 5;
+
+impl Run {
+    fn work(&self) {
+        while !self.is_over() {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            let tick = &mut || {
+                self.cuts.fetch_add(1, Ordering::Relaxed);
+            };
+            if let Err(failure) = history(seed, &plan_of(seed), tick) {
+                self.failures.lock().push(failure);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.cuts.load(Ordering::Relaxed) >= self.wanted || self.failures.lock().len() >= FAILURES
+    }
+
+    /// A bar that grows, where somebody sees it.
+    fn show_progress(&self) {
+        const WIDTH: u64 = 40;
+        let mut out = std::io::stderr();
+        let began = Instant::now();
+        while out.is_terminal() && !self.is_over() {
+            let cuts = self.cuts.load(Ordering::Relaxed).min(self.wanted);
+            let done = (cuts * WIDTH / self.wanted.max(1)).min(WIDTH);
+            let bar: String = (0..WIDTH).map(|at| if at < done { '█' } else { '░' }).collect();
+            let rate = cuts as f64 / began.elapsed().as_secs_f64().max(0.001);
+            let left = (self.wanted - cuts) as f64 / rate.max(1.0);
+            let _ = write!(out, "\r{bar} {cuts} of {} cuts, {rate:.0}/s, {left:.0} s left   ", self.wanted);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        if out.is_terminal() {
+            let _ = write!(out, "\r\x1b[K");
+        }
+    }
+}
