@@ -44,6 +44,10 @@ pub(crate) struct Shared {
     resting: AtomicUsize,
     /// Held while commits are handed out.
     pub(crate) handing_out: Mutex<()>,
+    /// Runners that told their Clients to go.
+    leaving: AtomicUsize,
+    /// The last checkpoint before the one that ends everything; the highest number as long as the node runs.
+    written_down: AtomicU64,
     /// The last checkpoint the runners were told of.
     announced: AtomicU64,
 }
@@ -69,6 +73,8 @@ impl Shared {
             connections: AtomicUsize::new(0),
             resting: AtomicUsize::new(0),
             handing_out: Mutex::default(),
+            leaving: AtomicUsize::new(0),
+            written_down: AtomicU64::new(u64::MAX),
             announced: AtomicU64::new(0),
         }
     }
@@ -114,6 +120,22 @@ impl Shared {
     /// No runner reads anything more: what is in mailboxes and in the journal is all there will be.
     pub(crate) fn all_rest(&self) -> bool {
         self.resting.load(Ordering::SeqCst) == self.mailboxes.len()
+    }
+
+    /// One more runner told its Clients to go. After the last the store is written down.
+    pub(crate) fn leave_for_good(&self) {
+        let is_last = self.leaving.fetch_add(1, Ordering::SeqCst) + 1 == self.mailboxes.len();
+        if let Some(disk) = self.journal.disk().filter(|_| is_last) {
+            self.written_down.store(disk.stats().checkpoint.number.0, Ordering::SeqCst);
+            disk.request_checkpoint();
+        }
+    }
+
+    /// Has the checkpoint that ends everything come to its end, if there must be one?
+    pub(crate) fn is_written_down(&self) -> bool {
+        let Some(disk) = self.journal.disk() else { return true };
+        let before = self.written_down.load(Ordering::SeqCst);
+        disk.room() == Room::Failed || disk.stats().checkpoint.number.0 > before
     }
 
     /// May Clients that publish be read? When the disk is full they must, to be told.

@@ -1,0 +1,79 @@
+//! What looks after a store while no broker runs on it: figures, verification, repair, and ways to read it.
+//!
+//! The rule: everything but [`Store::repair`] only reads, and holds the store's lock meanwhile, so that no broker changes
+//! under its hands what it looks at.
+
+mod contents;
+mod folder;
+
+mod check;
+mod dump;
+mod export;
+mod repair;
+mod stat;
+
+mod words;
+mod written;
+
+use std::path::{Path, PathBuf};
+
+use martlet_disk::{Inspection, Recovered};
+
+use self::contents::{Contents, Fold};
+use self::folder::ReadOnly;
+
+pub use check::{Checked, Concerned, Problem};
+pub use dump::{Line, Wanted};
+pub use export::Exported;
+pub use folder::Sizes;
+pub use martlet_disk::{Damage, OpenError};
+pub use martlet_record::{Place, WallTime};
+pub use repair::{Loss, Plan};
+pub use stat::{Amount, Oldest, QueueStat, Stat, Totals};
+
+/// A store that no broker runs on.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    inspection: Inspection<ReadOnly>,
+    sizes: Sizes,
+}
+
+/// What takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The records of the log are folded.
+    Log,
+    /// Frames are verified.
+    Frames,
+    /// Messages are read back.
+    Messages,
+}
+
+/// Hears how much of how much is done, in bytes.
+pub type Progress<'a> = &'a mut dyn FnMut(Stage, u64, u64);
+
+impl Store {
+    /// Opens the store in a folder that has one.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let files = ReadOnly::take(folder)?;
+        let io = |source| OpenError::Io { what: folder.display().to_string(), source };
+        let sizes = files.sizes().map_err(io)?;
+        Ok(Self { folder: folder.to_owned(), inspection: martlet_disk::inspect(files)?, sizes })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Folds the log, as a start does.
+    fn contents(&self, progress: Progress<'_>) -> Result<(Contents, Recovered), OpenError> {
+        let mut fold = Fold::new(self.inspection.origin().is_some());
+        let recovered = self.inspection.batches(
+            &mut |batch, position| fold.take(batch, position),
+            &mut |done, total| progress(Stage::Log, done, total),
+        )?;
+        Ok((fold.finish(), recovered))
+    }
+}
