@@ -100,6 +100,16 @@ impl MemoryLog {
         self.writing = None;
     }
 
+    /// All batches behind the first `count` are lost as well.
+    ///
+    /// # Panics
+    /// When there were fewer, or a checkpoint was complete behind them.
+    pub fn cut_off(&mut self, count: usize) {
+        assert!(count <= self.len() && self.complete.is_none(), "what is cut off is at the end");
+        self.batches.truncate(count);
+        self.bytes.truncate(self.batches.last().map_or(0, |last| last.end));
+    }
+
     /// The batches from one place to another, as they are read back.
     pub fn batches(&self, range: Range<usize>) -> Vec<(Batch, Position)> {
         let read = |index: usize| {
