@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use martlet_packet::ReasonCode;
-use martlet_record::{Batch, BatchNumber, Completion, Now, Outcome, PublishRecord, Record, ShardId};
+use martlet_record::{Batch, BatchNumber, Completion, Now, Outcome, PublishRecord, Record, ShardSet};
 
 use martlet_session::Violation;
 
@@ -12,15 +12,14 @@ use crate::outbox::Outbox;
 use crate::publish::recorded_copy;
 
 /// The shards that a batch concerns: its own, and the homes of the Sessions its Messages go to.
-pub fn shards_of(batch: &Batch) -> Vec<ShardId> {
-    let mut shards = vec![batch.shard];
+pub fn shards_of(batch: &Batch) -> ShardSet {
+    let mut shards = ShardSet::default();
+    shards.insert(batch.shard);
     for record in &batch.records {
         if let Record::Published(published) = record {
-            shards.extend(published.copies.iter().map(|(shard, _)| *shard));
+            published.copies.iter().for_each(|(shard, _)| shards.insert(*shard));
         }
     }
-    shards.sort_unstable();
-    shards.dedup();
     shards
 }
 

@@ -22,7 +22,8 @@ pub use journal::{Batch, Completion, Journal, Need, Outcome, Room};
 pub use memory::MemoryJournal;
 pub use message::{Body, Message, MessageRef};
 pub use number::{
-    BatchNumber, CheckpointNumber, DelayedNumber, Ordinal, Position, SessionNumber, ShardId, stable_hash,
+    BatchNumber, CheckpointNumber, DelayedNumber, Ordinal, Position, SessionNumber, ShardId, ShardSet,
+    ShardSetIter, stable_hash,
 };
 pub use place::{Place, Stored};
 pub use record::{

@@ -62,6 +62,40 @@ impl ShardId {
     }
 }
 
+/// Some of the shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardSet(u64);
+
+impl ShardSet {
+    /// Adds one, if it is not there.
+    pub const fn insert(&mut self, shard: ShardId) {
+        self.0 |= 1 << shard.0;
+    }
+}
+
+impl IntoIterator for ShardSet {
+    type Item = ShardId;
+    type IntoIter = ShardSetIter;
+
+    fn into_iter(self) -> ShardSetIter {
+        ShardSetIter(self.0)
+    }
+}
+
+/// The shards of a set, in order.
+#[derive(Debug, Clone)]
+pub struct ShardSetIter(u64);
+
+impl Iterator for ShardSetIter {
+    type Item = ShardId;
+
+    fn next(&mut self) -> Option<ShardId> {
+        let index = u8::try_from(self.0.trailing_zeros()).ok().filter(|index| *index < SHARDS)?;
+        self.0 &= self.0 - 1;
+        Some(ShardId(index))
+    }
+}
+
 /// A hash that never changes, between processes and versions.
 pub fn stable_hash(text: &str) -> u64 {
     // FNV-1a, with its better upper half folded in.
@@ -120,6 +154,14 @@ mod tests {
             sessions[ShardId::home_of(&format!("client-{client}")).index()] += 1;
         }
         assert!(sessions.iter().all(|&count| (50..=200).contains(&count)), "{sessions:?}");
+    }
+
+    #[test]
+    fn a_set_of_shards_has_each_once_and_in_order() {
+        let mut set = ShardSet::default();
+        [63, 0, 7, 63].into_iter().for_each(|index| set.insert(ShardId::new(index)));
+        assert!(set.into_iter().eq([0, 7, 63].map(ShardId::new)));
+        assert_eq!(ShardSet::default().into_iter().next(), None);
     }
 
     #[test]

@@ -10,27 +10,42 @@ use crate::shared::Shared;
 /// Records and copies a runner writes down for a checkpoint in one turn: well below a millisecond of work.
 const SLICE: usize = 1000;
 
+/// What became of batches, in log order.
+#[derive(Debug, Default)]
+pub(crate) struct Completions {
+    pub(crate) completions: Vec<Completion>,
+    /// Bytes of their Messages, where one runner may be slower than those who write for it.
+    pub(crate) bytes: usize,
+}
+
 impl Shared {
     /// Hands what became of batches to the runners they concern, one thread at a time: in log order.
     pub(crate) fn hand_out_commits(&self) {
         let _only = self.handing_out.lock();
-        let mut mail: Vec<Vec<Completion>> = self.mailboxes.iter().map(|_| Vec::new()).collect();
+        if let [mailbox] = &*self.mailboxes {
+            let mut completions = Vec::new();
+            self.journal.collect(|completion| completions.push(completion));
+            if !completions.is_empty() {
+                mailbox.post(Mail::Completed(Completions { completions, bytes: 0 }));
+            }
+            return;
+        }
+        let mut mail: Vec<Completions> = self.mailboxes.iter().map(|_| Completions::default()).collect();
         self.journal.collect(|completion| {
+            let bytes = completion.batch.message_bytes();
             for runner in bits(self.runners_of(&completion)) {
-                mail[runner].push(completion.clone());
+                mail[runner].bytes += bytes;
+                mail[runner].completions.push(completion.clone());
             }
         });
         for (mailbox, completions) in self.mailboxes.iter().zip(mail) {
-            if !completions.is_empty() {
+            if !completions.completions.is_empty() {
                 mailbox.post(Mail::Completed(completions));
             }
         }
     }
 
     fn runners_of(&self, completion: &Completion) -> u64 {
-        if self.mailboxes.len() == 1 {
-            return 1;
-        }
         let shards = shards_of(&completion.batch).into_iter();
         shards.fold(0, |runners, shard| runners | 1 << self.runner_of(shard))
     }

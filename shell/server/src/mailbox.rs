@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use martlet_broker::sys::ClientBooks;
 use martlet_broker::{Chunk, Counters};
 use martlet_net::Opening;
-use martlet_record::{CheckpointNumber, Completion};
+use martlet_record::CheckpointNumber;
 use martlet_session::ConnectRequest;
 use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
+use crate::commit::Completions;
 use crate::fetch::ReadBack;
 
 /// Something for a runner.
@@ -24,7 +25,7 @@ pub(crate) enum Mail {
     /// Messages for Sessions there.
     Messages(Chunk),
     /// The fate of batches that concern shards there, in log order.
-    Completed(Vec<Completion>),
+    Completed(Completions),
     /// Messages that were read back from the log.
     ReadBack(Box<ReadBack>),
     /// A checkpoint began: the shards there are to write themselves down.
@@ -134,7 +135,7 @@ impl Mail {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Messages(chunk) => chunk.len_bytes(),
-            Self::Completed(completions) => completions.iter().map(|done| done.batch.message_bytes()).sum(),
+            Self::Completed(completions) => completions.bytes,
             Self::ReadBack(read) => read.bytes(),
             _ => 0,
         }

@@ -231,7 +231,9 @@ impl Runner {
                 Mail::Adopt(_) if self.is_stopping() => self.shared.leave(),
                 Mail::Adopt(adoption) => self.adopt(*adoption),
                 Mail::Messages(chunk) => self.deliver_here(&chunk),
-                Mail::Completed(all) => all.iter().for_each(|completion| self.complete(completion)),
+                Mail::Completed(all) => {
+                    all.completions.iter().for_each(|completion| self.complete(completion))
+                }
                 Mail::ReadBack(read) => self.read_back(*read),
                 Mail::WriteDown(checkpoint) => self.begin_checkpoint(checkpoint),
                 Mail::StoreChanged => self.look_at_store(),

@@ -4,7 +4,8 @@
 //! under its hands what it looks at.
 
 mod contents;
-mod folder;
+mod scratch;
+mod sizes;
 
 mod check;
 mod dump;
@@ -20,22 +21,22 @@ use std::path::{Path, PathBuf};
 use martlet_disk::{Inspection, Recovered};
 
 use self::contents::{Contents, Fold};
-use self::folder::ReadOnly;
+use self::scratch::Scratch;
 
 pub use check::{Checked, Concerned, Problem};
 pub use dump::{Line, Wanted};
 pub use export::Exported;
-pub use folder::Sizes;
 pub use martlet_disk::{Damage, OpenError};
 pub use martlet_record::{Place, WallTime};
-pub use repair::{Loss, Plan};
+pub use sizes::Sizes;
 pub use stat::{Amount, Oldest, QueueStat, Stat, Totals};
 
 /// A store that no broker runs on.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    inspection: Inspection<ReadOnly>,
+    files: Scratch,
+    inspection: Inspection<Scratch>,
     sizes: Sizes,
 }
 
@@ -56,10 +57,10 @@ pub type Progress<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 impl Store {
     /// Opens the store in a folder that has one.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let files = ReadOnly::take(folder)?;
+        let files = Scratch::take(folder)?;
         let io = |source| OpenError::Io { what: folder.display().to_string(), source };
-        let sizes = files.sizes().map_err(io)?;
-        Ok(Self { folder: folder.to_owned(), inspection: martlet_disk::inspect(files)?, sizes })
+        let sizes = Sizes::of(&files).map_err(io)?;
+        Ok(Self { folder: folder.to_owned(), inspection: martlet_disk::inspect(files.clone())?, files, sizes })
     }
 
     /// Where it is.

@@ -4,7 +4,7 @@ use martlet_disk::{OpenError, Recovered};
 use martlet_record::{KeptProgress, Now, Place, Stored, WallTime};
 
 use super::contents::{Contents, Queue};
-use super::folder::Sizes;
+use super::sizes::Sizes;
 use super::{Progress, Store};
 
 /// Queues that are named: the longest.
