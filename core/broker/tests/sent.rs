@@ -103,7 +103,7 @@ fn a_qos_2_message_that_was_taken_is_known_until_it_is_released() {
     assert_eq!(world.hears(writer), ["PUBCOMP 1 92"], "it was released");
     world.send(writer, publish_qos("t", b"y", 2, 1));
     let (_, heard) = back(&mut world, "reader");
-    assert_eq!(heard, ["PUBLISH t q2 #1 dup 'x'", "PUBLISH t q2 #2 dup 'y'"]);
+    assert_eq!(heard, ["PUBLISH t q2 #1 dup 'x'", "PUBLISH t q2 #2 'y'"]);
 }
 
 /// [MQTT-2.2.1-4]

@@ -68,13 +68,17 @@ pub(crate) fn narrow() -> Settings {
 pub(crate) struct Play<J: ReadableJournal> {
     pub(crate) world: World<J>,
     pub(crate) online: [Option<Client>; CLIENTS.len()],
+    /// Messages the Clients said they have, and Messages they said they do not want.
+    pub(crate) had: u64,
+    pub(crate) refused: u64,
     next_id: u16,
     unreleased: [Vec<u16>; CLIENTS.len()],
 }
 
 impl<J: ReadableJournal> Play<J> {
     pub(crate) fn new(world: World<J>) -> Self {
-        Self { world, online: [None; CLIENTS.len()], next_id: 0, unreleased: Default::default() }
+        let online = [None; CLIENTS.len()];
+        Self { world, online, had: 0, refused: 0, next_id: 0, unreleased: Default::default() }
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
@@ -175,6 +179,14 @@ impl<J: ReadableJournal> Play<J> {
                 }
                 answer => answer,
             };
+            if self.world.is_closed(peer) {
+                return;
+            }
+            match answer {
+                Packet::PubAck(_) if refuse => self.refused += 1,
+                Packet::PubAck(_) | Packet::PubComp(_) => self.had += 1,
+                _ => {}
+            }
             self.world.send(peer, answer);
         }
     }
