@@ -241,6 +241,10 @@ impl<F: Files> Log<F> {
             self.checkpoints.under_way = Some(under_way);
             return Ok(());
         }
+        if list.is_empty() && !self.may_sync() {
+            self.checkpoints.under_way = Some(under_way);
+            return Ok(());
+        }
         if list.is_empty() {
             return self.complete_checkpoint(under_way, now);
         }

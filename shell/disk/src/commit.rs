@@ -18,6 +18,7 @@ pub(crate) struct Committer<F: Files> {
     log: Log<F>,
     shared: Arc<Shared>,
     jobs: Sender<Job<F>>,
+    soon: Sender<Job<F>>,
     done: Receiver<Done<F>>,
     /// Jobs the helper has.
     ordered: usize,
@@ -45,12 +46,15 @@ impl<F: Files> Helper<F> {
 }
 
 impl<F: Files> Committer<F> {
-    pub(crate) fn new(log: Log<F>, shared: Arc<Shared>) -> (Self, Helper<F>) {
+    /// With one helper for what may take long, and one for what is to be done soon.
+    pub(crate) fn new(log: Log<F>, shared: Arc<Shared>) -> (Self, [Helper<F>; 2]) {
         let (jobs, to_do) = channel();
+        let (soon, to_do_soon) = channel();
         let (finished, done) = channel();
-        let helper = Helper { shared: Arc::clone(&shared), jobs: to_do, done: finished };
+        let helper = |jobs| Helper { shared: Arc::clone(&shared), jobs, done: finished.clone() };
+        let helpers = [helper(to_do), helper(to_do_soon)];
         let (ages, latency) = (VecDeque::new(), Latency::default());
-        (Self { log, shared, jobs, done, ordered: 0, ages, latency }, helper)
+        (Self { log, shared, jobs, soon, done, ordered: 0, ages, latency }, helpers)
     }
 
     /// Commits until the disk is closed.
@@ -95,7 +99,8 @@ impl<F: Files> Committer<F> {
 
     fn hand_out_jobs(&mut self) {
         for job in self.log.take_jobs() {
-            if self.jobs.send(job).is_ok() {
+            let helper = if job.is_soon() { &self.soon } else { &self.jobs };
+            if helper.send(job).is_ok() {
                 self.ordered += 1;
             }
         }

@@ -97,8 +97,10 @@ impl<F: Files> Opened<F> {
             let (shelf, fetches) = (Arc::clone(&shelf), Arc::clone(&fetches));
             threads.push(spawn("disk read", move || read_fetches(&*shelf, &fetches))?);
         }
-        let (committer, helper) = Committer::new(log, Arc::clone(&shared));
-        threads.push(spawn("disk help", move || helper.run())?);
+        let (committer, helpers) = Committer::new(log, Arc::clone(&shared));
+        for (name, helper) in ["disk help", "disk sync"].into_iter().zip(helpers) {
+            threads.push(spawn(name, move || helper.run())?);
+        }
         threads.push(spawn("disk commit", move || committer.run())?);
         Ok(Disk { shared, fetches, threads: Mutex::new(threads) })
     }

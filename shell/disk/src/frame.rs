@@ -6,8 +6,9 @@
 //! body, padded with zeros to a multiple of 8
 //! ```
 //!
-//! The rule: a checksum begins with the name of the store and the number of the segment. What is left in a segment that
-//! is used again, and what lies in a payload, is never taken for a frame.
+//! The rule: a checksum begins with the name of the store, the number of the segment and the place in it. What is left in
+//! a segment that is used again, what was written to the wrong place, and what lies in a payload, is never taken for a
+//! frame.
 
 use martlet_record::{Place, Position, WallTime};
 
@@ -45,6 +46,10 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(u32);
 
+/// What checksums of one frame begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameSeed(u32);
+
 /// What is known about a frame before its body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -79,6 +84,13 @@ impl Seed {
         Self(crc32c::crc32c_append(crc32c::crc32c(&store), &segment.to_le_bytes()))
     }
 
+    /// For the frame that begins here.
+    pub(crate) fn at(self, offset: u64) -> FrameSeed {
+        FrameSeed(crc32c::crc32c_append(self.0, &offset.to_le_bytes()))
+    }
+}
+
+impl FrameSeed {
     fn checksum(self, bytes: &[u8]) -> u32 {
         crc32c::crc32c_append(self.0, bytes)
     }
@@ -91,12 +103,12 @@ impl Header {
     }
 
     /// Is this its body?
-    pub(crate) fn verifies(&self, body: &[u8], seed: Seed) -> bool {
+    pub(crate) fn verifies(&self, body: &[u8], seed: FrameSeed) -> bool {
         body.len() == self.len as usize && seed.checksum(body) == self.body_crc
     }
 
     /// Reads a header; `None` when these bytes are none.
-    pub(crate) fn read(bytes: &[u8], seed: Seed) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8], seed: FrameSeed) -> Option<Self> {
         let bytes: &[u8; HEADER] = bytes.first_chunk()?;
         if bytes[..4] != MAGIC || seed.checksum(&bytes[..CHECKED]) != u32_at(bytes, CHECKED) {
             return None;
@@ -118,7 +130,7 @@ impl Header {
         })
     }
 
-    fn write(&self, out: &mut [u8], seed: Seed) {
+    fn write(&self, out: &mut [u8], seed: FrameSeed) {
         out[..4].copy_from_slice(&MAGIC);
         out[4..8].copy_from_slice(&self.len.to_le_bytes());
         out[8..16].copy_from_slice(&self.position.0.to_le_bytes());
@@ -135,7 +147,7 @@ impl Header {
 
 /// The header of a frame that would be whole but for one bit, here or in its body, and in which byte that is; `bytes`
 /// begin where the frame does.
-pub(crate) fn but_for_one_bit(bytes: &[u8], seed: Seed) -> Option<(Header, usize)> {
+pub(crate) fn but_for_one_bit(bytes: &[u8], seed: FrameSeed) -> Option<(Header, usize)> {
     let body_of = |header: &Header| bytes.get(HEADER..HEADER + header.len as usize);
     if let Some(header) = Header::read(bytes, seed) {
         let body = body_of(&header)?;
@@ -162,7 +174,7 @@ fn one_bit(difference: u32, len: usize) -> Option<usize> {
 }
 
 /// Finishes the frame whose body was appended behind room for the header: `header` but for length and checksum.
-pub(crate) fn seal(frame: &mut Vec<u8>, mut header: Header, seed: Seed) {
+pub(crate) fn seal(frame: &mut Vec<u8>, mut header: Header, seed: FrameSeed) {
     let len = frame.len() - HEADER;
     header.len = u32::try_from(len).expect("a frame fits a segment");
     header.body_crc = seed.checksum(&frame[HEADER..]);
@@ -191,14 +203,14 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
-    pub(crate) fn seed() -> Seed {
-        Seed::new([7; 16], 1)
+    fn seed() -> FrameSeed {
+        Seed::new([7; 16], 1).at(64)
     }
 
-    pub(crate) fn frame(position: u64, body: &[u8]) -> Vec<u8> {
+    fn frame(position: u64, body: &[u8]) -> Vec<u8> {
         let mut frame = vec![0; HEADER];
         frame.extend_from_slice(body);
         let header = Header {
@@ -235,8 +247,9 @@ pub(crate) mod tests {
             assert!(!is_whole, "bit {bit}");
             frame[bit / 8] ^= 1 << (bit % 8);
         }
-        assert_eq!(Header::read(&frame, Seed::new([7; 16], 2)), None, "another segment");
-        assert_eq!(Header::read(&frame, Seed::new([8; 16], 1)), None, "another store");
+        assert_eq!(Header::read(&frame, Seed::new([7; 16], 2).at(64)), None, "another segment");
+        assert_eq!(Header::read(&frame, Seed::new([8; 16], 1).at(64)), None, "another store");
+        assert_eq!(Header::read(&frame, Seed::new([7; 16], 1).at(72)), None, "another place");
     }
 
     #[test]

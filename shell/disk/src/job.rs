@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use martlet_record::Position;
+
 use crate::Settings;
 use crate::compact::{Gathered, gather};
-use crate::files::Files;
+use crate::files::{File, Files};
 use crate::liveness::{Live, Marks, Weighed, weigh};
 use crate::names::Spare;
 use crate::shelf::Shelf;
@@ -30,6 +32,8 @@ pub(crate) enum Task<F: Files> {
     GiveBack { segments: Vec<(u32, Arc<F::File>)>, welcome: Vec<Spare>, bytes: u64 },
     /// Find out what segments still hold.
     Weigh { shelf: Arc<Shelf<F>>, marks: Marks, segment_bytes: u64 },
+    /// Bring everything up to here to the disk.
+    Sync { file: Arc<F::File>, up_to: Position },
     /// Read bodies that are to move.
     Gather { shelf: Arc<Shelf<F>>, bodies: Vec<Live> },
 }
@@ -46,10 +50,17 @@ pub(crate) enum Report<F: Files> {
     GaveBack(io::Result<Vec<Spare>>),
     Weighed(Weighed),
     Gathered(Gathered),
+    Synced(io::Result<Position>),
 }
 
 impl<F: Files> Job<F> {
-    /// Does it. Jobs of one log are done one after the other, in the order they were handed out.
+    /// Somebody counts on its being done soon: it need not wait for those before it.
+    pub fn is_soon(&self) -> bool {
+        matches!(self.task, Task::Sync { .. })
+    }
+
+    /// Does it. Jobs of one log are done one after the other, in the order they were handed out, but for those that
+    /// are to be done soon.
     pub fn run(self) -> Done<F> {
         let files = &*self.files;
         Done(match self.task {
@@ -64,6 +75,7 @@ impl<F: Files> Job<F> {
             Task::Weigh { shelf, marks, segment_bytes } => {
                 Report::Weighed(weigh(&shelf, marks, segment_bytes))
             }
+            Task::Sync { file, up_to } => Report::Synced(file.sync_data().map(|()| up_to)),
             Task::Gather { shelf, bodies } => Report::Gathered(gather(&shelf, bodies)),
         })
     }

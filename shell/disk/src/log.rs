@@ -16,7 +16,7 @@ use crate::apart::Part;
 use crate::checkpoint::Checkpoints;
 use crate::compact::Compaction;
 use crate::files::Files;
-use crate::frame::Kind;
+use crate::frame::{HEADER, Kind};
 use crate::job::{Done, Job, Report, Task};
 use crate::read::read_all;
 use crate::shelf::Shelf;
@@ -51,6 +51,10 @@ pub struct Log<F: Files> {
     is_reserve: bool,
     /// Since when something is to be synced soon.
     dirty_since: Option<Time>,
+    /// A sync is under way elsewhere. Until its fate is known there is no other: the system tells a failure only once.
+    is_syncing: bool,
+    /// Something waits for that.
+    awaits_sync: bool,
     wrote_at: Time,
     is_closing: bool,
     failure: Option<String>,
@@ -93,6 +97,8 @@ impl<F: Files> Log<F> {
             needs_next: false,
             is_reserve: false,
             dirty_since: None,
+            is_syncing: false,
+            awaits_sync: false,
             wrote_at: Time::START,
             is_closing: false,
             failure: None,
@@ -127,9 +133,7 @@ impl<F: Files> Log<F> {
         if self.queue.is_due(now.time) || self.is_closing {
             self.write_group(now, done)?;
         }
-        if self.dirty_since.is_some_and(|since| now.time.since(since) >= self.settings.sync_interval) {
-            self.sync()?;
-        }
+        self.order_sync(now);
         self.advance_checkpoint(now)?;
         self.compact(now)?;
         self.say_what_is_durable(now)?;
@@ -146,16 +150,18 @@ impl<F: Files> Log<F> {
         let part = self.queue.first_apart().filter(|_| !self.is_blocked()).map(|_| Time::START);
         let queue = self.queue.due().map(|due| if self.is_closing { Time::START } else { due });
         let queue = queue.filter(|_| !self.is_blocked());
-        let sync = self.dirty_since.map(|since| since.after_millis(millis(self.settings.sync_interval)));
+        let sync = self.dirty_since.filter(|_| !self.is_syncing);
+        let sync = sync.map(|since| since.after_millis(millis(self.settings.sync_interval)));
         let mark = self.writer.can_say_more().then(|| self.wrote_at.after_millis(MARK_MS));
-        let mark = mark.or((self.is_closing && !self.writer.is_synced()).then_some(Time::START));
+        let must_sync = self.is_closing && !self.writer.is_synced() && !self.is_blocked();
+        let mark = mark.or(must_sync.then_some(Time::START));
         let others = [self.checkpoint_due(), self.compaction_due(), self.supply.due()];
         [part, queue, sync, mark].into_iter().chain(others).flatten().min()
     }
 
     /// Does what was submitted wait for a job?
     pub(crate) fn is_blocked(&self) -> bool {
-        self.needs_next
+        self.needs_next || self.awaits_sync
     }
 
     /// Work for another thread, in the order it must be done.
@@ -168,6 +174,10 @@ impl<F: Files> Log<F> {
         let finished = match done.0 {
             Report::Made(made) => self.supply.made(made, now.time),
             Report::Named(named) => named.map(|next| self.supply.named(next)),
+            Report::Synced(synced) => {
+                self.is_syncing = false;
+                synced.map(|up_to| self.writer.synced(up_to))
+            }
             Report::Removed(removed) => removed.map(|()| self.supply.removed()),
             Report::GaveBack(spares) => spares.map(|spares| self.supply.gave_back(spares)),
             Report::Weighed(weighed) => {
@@ -180,6 +190,7 @@ impl<F: Files> Log<F> {
             }
         };
         self.needs_next = false;
+        self.awaits_sync = false;
         if let Err(error) = finished {
             self.fail(&error);
         }
@@ -274,7 +285,10 @@ impl<F: Files> Log<F> {
 
     /// Writes one frame of what waits.
     fn write_group(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
-        let group = self.take_group(done, now.time)?;
+        if self.queue.needs_sync() && !self.may_sync() {
+            return Ok(());
+        }
+        let (group, weight) = self.take_group(done, now.time)?;
         if group.is_empty() {
             return Ok(());
         }
@@ -286,6 +300,7 @@ impl<F: Files> Log<F> {
                 batch.encode(base, out, &mut |stored| checkpoints.mark(stored));
                 checkpoints.note(batch);
             }
+            debug_assert!(out.len() <= weight + HEADER, "{} bytes were thought to be {weight}", out.len());
         })?;
         self.wrote_at = now.time;
         match need {
@@ -303,7 +318,7 @@ impl<F: Files> Log<F> {
     }
 
     /// Takes as many batches as go into one frame. Those for which the disk is too full are done at once.
-    fn take_group(&mut self, done: &mut Vec<Completion>, now: Time) -> io::Result<Vec<Batch>> {
+    fn take_group(&mut self, done: &mut Vec<Completion>, now: Time) -> io::Result<(Vec<Batch>, usize)> {
         let mut group = Vec::new();
         let mut weight = 0;
         while let Some(first) = self.queue.first() {
@@ -327,7 +342,7 @@ impl<F: Files> Log<F> {
             weight = with_first;
             group.extend(self.queue.take_first().map(|first| first.batch));
         }
-        Ok(group)
+        Ok((group, weight))
     }
 
     pub(crate) fn rejected(&self, batch: Batch, why: &str) -> Completion {
@@ -346,6 +361,9 @@ impl<F: Files> Log<F> {
         if let Some(why) = self.supply.shortage().filter(|_| is_publish) {
             return Ok(Fit::Full(why.to_owned()));
         }
+        if !self.may_sync() {
+            return Ok(Fit::Wait);
+        }
         let Some(next) = self.supply.take_next(now) else {
             self.needs_next = true;
             return Ok(Fit::Wait);
@@ -360,6 +378,24 @@ impl<F: Files> Log<F> {
         self.is_reserve && self.supply.shortage().is_some()
     }
 
+    /// Lets another thread bring to the disk what is to be there soon.
+    fn order_sync(&mut self, now: Now) {
+        let is_due =
+            self.dirty_since.is_some_and(|since| now.time.since(since) >= self.settings.sync_interval);
+        if is_due && !self.is_syncing {
+            self.dirty_since = None;
+            self.is_syncing = true;
+            let (file, up_to) = self.writer.to_sync();
+            self.order(Task::Sync { file, up_to });
+        }
+    }
+
+    /// Is no sync under way? Otherwise whoever asks must come back when it is over.
+    pub(crate) fn may_sync(&mut self) -> bool {
+        self.awaits_sync |= self.is_syncing;
+        !self.is_syncing
+    }
+
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.writer.sync()?;
         self.dirty_since = None;
@@ -370,7 +406,7 @@ impl<F: Files> Log<F> {
     /// is written when nothing else is: the damage of a frame that nobody spoke of would pass for one that was torn.
     fn say_what_is_durable(&mut self, now: Now) -> io::Result<()> {
         let is_time = self.is_closing || self.wrote_at.after_millis(MARK_MS) <= now.time;
-        if self.is_closing && self.queue.is_empty() {
+        if self.is_closing && self.queue.is_empty() && self.may_sync() {
             self.sync()?;
         }
         if self.queue.is_empty() && is_time && self.writer.can_say_more() {

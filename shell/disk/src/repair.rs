@@ -76,14 +76,23 @@ fn find_gaps<F: Files>(store: &Opened<F>) -> Result<Vec<Gap>, OpenError> {
         let is_at_start = (whole.segment, whole.offset) == (segment, end);
         let fits = expected.map_or(is_at_start, |expected| expected == position);
         if !fits {
-            let to = (whole.segment == segment).then_some(whole.offset);
             let first = expected.unwrap_or(Position(position.0 - 1));
-            gaps.push(if to == Some(end) {
-                // There is no room before it: what is missing was in an earlier segment.
-                Gap { segment: segment - 1, from: 0, to: None, first, next: position }
+            if expected.is_none() && whole.segment > segment && whole.offset > 0 {
+                // Recovery begins at the origin, whatever else is missing.
+                let before = Position(first.0 - 1);
+                gaps.push(Gap { segment, from: end, to: None, first: before, next: first });
+            }
+            let (in_segment, from, to) = if whole.segment == segment && whole.offset > end {
+                (segment, end, Some(whole.offset))
+            } else if whole.segment > segment && whole.offset > 0 {
+                (whole.segment, 0, Some(whole.offset))
+            } else if whole.segment > segment {
+                (segment, end, None)
             } else {
-                Gap { segment, from: end, to, first, next: position }
-            });
+                // There is no room before it: what is missing was in an earlier segment.
+                (segment - 1, 0, None)
+            };
+            gaps.push(Gap { segment: in_segment, from, to, first, next: position });
         }
         let next = match whole.header.kind {
             Kind::Lost => position.max(whole.header.durable).0 + 1,
@@ -164,7 +173,7 @@ fn close_gap<F: Files>(store: &Opened<F>, gap: Gap) -> io::Result<Repaired> {
         len: 0,
         body_crc: 0,
     };
-    frame::seal(&mut lost, header, seed);
+    frame::seal(&mut lost, header, seed.at(gap.from));
     file.write_at(&lost, gap.from)?;
     file.sync_data()?;
     let offset = u32::try_from(gap.from).unwrap_or(u32::MAX);

@@ -33,13 +33,13 @@ impl<'a, F: File> Scan<'a, F> {
 
     /// The header at an offset, if one is there.
     pub(crate) fn header(&mut self, offset: u64) -> io::Result<Option<Header>> {
-        let seed = self.seed;
+        let seed = self.seed.at(offset);
         Ok(Header::read(self.bytes(offset, HEADER)?, seed))
     }
 
     /// The body of the frame at an offset, if it is whole.
     pub(crate) fn body(&mut self, offset: u64, header: &Header) -> io::Result<Option<&[u8]>> {
-        let seed = self.seed;
+        let seed = self.seed.at(offset);
         let body = self.unverified_body(offset, header)?;
         Ok(header.verifies(body, seed).then_some(body))
     }
@@ -54,7 +54,7 @@ impl<'a, F: File> Scan<'a, F> {
     /// A torn write leaves whole sectors as they were. If nothing of the frame is in the sector of that bit, or next to
     /// nothing, it may as well have been torn.
     pub(crate) fn but_for_one_bit(&mut self, offset: u64) -> io::Result<Option<Header>> {
-        let seed = self.seed;
+        let seed = self.seed.at(offset);
         let longest = self.header(offset)?.map_or(WINDOW, |header| HEADER + header.len as usize);
         let bytes = self.bytes(offset, longest)?;
         let Some((header, byte)) = but_for_one_bit(bytes, seed) else { return Ok(None) };

@@ -35,6 +35,8 @@ pub(crate) struct Queue {
     /// Of those that are ready: how many somebody waits for, and bytes.
     urgent: usize,
     bytes: usize,
+    /// Of those that are ready: how many wait for the disk to have them.
+    to_sync: usize,
     /// Ready, and some of its Messages went before it.
     ready_apart: usize,
 }
@@ -82,6 +84,11 @@ impl Queue {
         Some(if waits { first.since.after_millis(LAZY_MS) } else { Time::START })
     }
 
+    /// Does something wait for the disk to have it?
+    pub(crate) fn needs_sync(&self) -> bool {
+        self.to_sync > 0
+    }
+
     pub(crate) fn first(&self) -> Option<&Waiting> {
         self.ready.front()
     }
@@ -90,6 +97,7 @@ impl Queue {
         let first = self.ready.pop_front()?;
         self.urgent -= usize::from(first.is_urgent());
         self.bytes -= first.weight;
+        self.to_sync -= usize::from(first.batch.need == Need::Synced);
         self.ready_apart -= usize::from(first.is_apart);
         Some(first)
     }
@@ -107,7 +115,9 @@ impl Queue {
     /// Its Messages are written: it goes where the others are, and what waited behind it only.
     pub(crate) fn release_apart(&mut self) {
         let mut released = self.apart.pop_front();
-        while let Some(waiting) = released {
+        while let Some(mut waiting) = released {
+            // What was written before it, it only names.
+            waiting.weight = weigh(&waiting.batch, &mut |_| {});
             self.push_ready(waiting);
             released = self.apart.pop_front_if(|next| !next.is_apart);
         }
@@ -138,6 +148,7 @@ impl Queue {
     fn push_ready(&mut self, waiting: Waiting) {
         self.urgent += usize::from(waiting.is_urgent());
         self.bytes += waiting.weight;
+        self.to_sync += usize::from(waiting.batch.need == Need::Synced);
         self.ready_apart += usize::from(waiting.is_apart);
         self.ready.push_back(waiting);
     }
@@ -149,7 +160,8 @@ fn is_publish(record: &Record) -> bool {
         Record::Published(published) => {
             published.will_of.is_none() && published.was_delayed.is_none() && published.passed_from.is_none()
         }
-        Record::Retained { body, .. } => body.is_some(),
+        // One that is in the log already is only named: a checkpoint goes on however full the disk is.
+        Record::Retained { body, .. } => body.as_ref().is_some_and(|body| body.stored().is_none()),
         Record::Delayed(_) => true,
         _ => false,
     }

@@ -140,7 +140,7 @@ impl<F: Files> Writer<F> {
         let position = Position(self.position.0 + 1);
         let header =
             Header { kind, position, durable: self.synced, origin: self.origin, wall, len: 0, body_crc: 0 };
-        frame::seal(&mut self.buffer, header, self.seed);
+        frame::seal(&mut self.buffer, header, self.seed.at(self.head.offset));
         self.head.file.write_at(&self.buffer, self.head.offset)?;
         self.head.offset += self.buffer.len() as u64;
         self.position = position;
@@ -153,6 +153,17 @@ impl<F: Files> Writer<F> {
         self.written.bytes += self.buffer.len() as u64;
         self.buffer.shrink_to(BUFFER_BYTES);
         Ok(start)
+    }
+
+    /// What another thread needs to bring everything so far to the disk.
+    pub(crate) fn to_sync(&self) -> (Arc<F::File>, Position) {
+        (Arc::clone(&self.head.file), self.position)
+    }
+
+    /// Another thread did.
+    pub(crate) fn synced(&mut self, up_to: Position) {
+        self.synced = self.synced.max(up_to);
+        self.written.syncs += 1;
     }
 
     /// Brings everything to the disk.

@@ -285,6 +285,15 @@ fn other_shards_pass_a_large_message_and_its_own_does_not() {
 }
 
 #[test]
+fn large_messages_fill_segments_like_others() {
+    let mut rig = Rig::new(SEGMENT);
+    for _ in 0..6 {
+        rig.publish(1, &vec![9; 20_000]);
+    }
+    assert!(rig.disk.segments().len() <= 5, "{:?}", rig.disk.segments());
+}
+
+#[test]
 fn a_batch_too_long_for_a_frame_is_written_in_several() {
     let mut rig = Rig::new(SEGMENT);
     // Together they do not fit a segment, though each is small.

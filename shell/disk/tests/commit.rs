@@ -4,7 +4,7 @@
 mod support;
 
 use martlet_disk::{Folder, OpenError, Settings, open};
-use martlet_record::{Need, Outcome, Position, Room};
+use martlet_record::{Need, Now, Outcome, Position, Room};
 use support::{Call, Memory, Rig, message, numbers, published, settings, settled};
 
 const SEGMENT: u32 = 1 << 20;
@@ -133,6 +133,50 @@ fn after_a_failed_write_nothing_is_committed_any_more() {
     rig.disk.mend();
     rig.submit(0, vec![settled(1, 1)], Need::Synced);
     assert_eq!(rig.step()[0].outcome, Outcome::Unknown);
+}
+
+/// Lets a sync begin that another thread does, with something behind it that is to be on the disk at once.
+fn sync_under_way(rig: &mut Rig) -> Vec<martlet_disk::Job<Memory>> {
+    rig.submit(0, vec![settled(1, 0)], Need::SyncedSoon);
+    assert_eq!(rig.step().len(), 1);
+    rig.now = Now::at_millis(rig.now.time.as_millis() + 100);
+    let mut done = Vec::new();
+    rig.log.step(rig.now, &mut done);
+    let jobs = rig.log.take_jobs();
+    assert!(jobs.iter().any(martlet_disk::Job::is_soon));
+    rig.submit(1, vec![settled(2, 0)], Need::Written);
+    rig.log.step(rig.now, &mut done);
+    assert_eq!(done.len(), 1, "this one needs no sync");
+    rig.submit(1, vec![settled(2, 1)], Need::Synced);
+    rig.log.step(rig.now, &mut done);
+    assert_eq!(done.len(), 1, "this one must wait for the fate of the other");
+    jobs
+}
+
+#[test]
+fn what_waits_for_a_sync_is_committed_after_it() {
+    let mut rig = Rig::new(SEGMENT);
+    for job in sync_under_way(&mut rig) {
+        rig.log.finish(job.run(), rig.now);
+    }
+    let done = rig.step();
+    assert_eq!(done.len(), 1);
+    assert_eq!(done[0].outcome, Outcome::Committed);
+}
+
+#[test]
+fn a_sync_that_fails_elsewhere_fails_whatever_waits() {
+    let mut rig = Rig::new(SEGMENT);
+    let jobs = sync_under_way(&mut rig);
+    rig.disk.break_call(Call::SyncData);
+    let finished: Vec<_> = jobs.into_iter().map(martlet_disk::Job::run).collect();
+    // The system told the failure once: the next sync would succeed.
+    rig.disk.mend();
+    finished.into_iter().for_each(|finished| rig.log.finish(finished, rig.now));
+    let done = rig.step();
+    assert_eq!(done.len(), 1);
+    assert_eq!(done[0].outcome, Outcome::Unknown);
+    assert_eq!(rig.log.room(), Room::Failed);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use martlet_disk::{Disk, Folder, Opened, Settings, open};
 use martlet_record::{Batch, BatchNumber, Completion, Need, Now, Outcome, Record, Room, ShardId};
-use support::{message, published, settings, settled};
+use support::{Call, Memory, message, published, settings, settled};
 
 const SEGMENT: u32 = 1 << 20;
 
@@ -136,6 +136,23 @@ fn closing_writes_what_would_have_waited() {
     let mut count = 0;
     opened(&folder, &settings(SEGMENT)).recover(&mut |_, _| count += 1, &mut |_, _| {}).unwrap();
     assert_eq!(count, 1);
+}
+
+#[test]
+fn whoever_waits_hears_that_the_disk_failed() {
+    let files = Memory::default();
+    let (wake, woken) = channel();
+    let wake = Box::new(move || wake.send(()).unwrap_or_default());
+    let disk = open(files.clone(), &settings(SEGMENT)).unwrap().start(wake).unwrap();
+    let running = Running { disk, woken };
+    files.break_call(Call::SyncData);
+    running.disk.submit([batch(1, vec![settled(1, 0)], Need::Synced)].into_iter());
+    assert_eq!(running.completions(1)[0].outcome, Outcome::Unknown);
+    running.wait(|disk| disk.room() == Room::Failed);
+    assert!(running.disk.trouble().expect("there is").contains("input/output error"));
+    running.disk.submit([batch(2, vec![settled(1, 1)], Need::Lazy)].into_iter());
+    running.disk.close();
+    assert_eq!(running.completions(1)[0].outcome, Outcome::Unknown);
 }
 
 #[test]

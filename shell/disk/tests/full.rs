@@ -56,6 +56,22 @@ fn a_store_as_long_as_it_may_get_drains_and_takes_more() {
 }
 
 #[test]
+fn a_checkpoint_completes_on_a_full_disk_though_it_writes_retained_messages_down() {
+    let mut rig = Rig::new(SEGMENT);
+    let kept: Vec<_> = (0..5).map(|_| rig.publish(1, b"kept").stored().unwrap()).collect();
+    rig.disk.set_free(Some(100));
+    fill(&mut rig);
+    assert_eq!(rig.log.room(), Room::DrainOnly);
+    rig.log.request_checkpoint();
+    rig.step();
+    let number = rig.log.checkpoint().expect("it began");
+    rig.snapshot(number, &kept);
+    rig.wait(1000);
+    assert_eq!(rig.log.checkpoint(), None);
+    assert_eq!(rig.log.stats().checkpoint.number, number);
+}
+
+#[test]
 fn room_that_others_free_is_noticed() {
     let mut rig = Rig::new(SEGMENT);
     rig.disk.set_free(Some(100));
