@@ -17,6 +17,9 @@ use crate::world::{ReadableJournal, World};
 /// Where its first byte lies.
 const BASE: Place = Place::new(1, 0);
 
+/// Where the clock that never jumps begins in each life but the first: not at zero, for some things began before.
+const START: Time = Time::from_millis(1 << 40);
+
 /// A log whose batches complete some turns after they were submitted.
 #[derive(Debug)]
 pub struct MemoryLog {
@@ -237,7 +240,7 @@ impl World<MemoryLog> {
     /// that never jumps begins anew.
     pub fn crash(&mut self) {
         self.journal.lose_waiting();
-        self.now.time = Time::from_millis(1_000);
+        self.now.time = START;
         let node = self.empty_node();
         let recovery = self.journal.recover(Arc::clone(&node), self.now);
         let mut out = Outbox::default();
