@@ -57,6 +57,7 @@ pub struct World<J = MemoryJournal> {
     settled: usize,
     /// Some shard is not through with the checkpoint under way.
     is_writing_down: bool,
+    holds_slices: bool,
     /// Where slices of a checkpoint get their different sizes from.
     sizes: u64,
 }
@@ -118,6 +119,7 @@ impl<J: ReadableJournal> World<J> {
             patience: usize::MAX,
             settled: 0,
             is_writing_down: false,
+            holds_slices: false,
             sizes: 1,
         }
     }
@@ -252,6 +254,11 @@ impl<J: ReadableJournal> World<J> {
     /// The machine's clock is set to another time.
     pub fn set_wall_clock(&mut self, wall: WallTime) {
         self.now.wall = wall;
+    }
+
+    /// From here shards write nothing down for a checkpoint, or do so again.
+    pub fn hold_slices(&mut self, holds: bool) {
+        self.holds_slices = holds;
     }
 
     /// From here what is read back from the log takes so many turns more.
@@ -447,7 +454,7 @@ impl<J: ReadableJournal> World<J> {
     /// A slice for the checkpoint under way.
     fn write_down(&mut self) {
         self.is_writing_down = false;
-        let Some(checkpoint) = self.journal.checkpoint() else { return };
+        let Some(checkpoint) = self.journal.checkpoint().filter(|_| !self.holds_slices) else { return };
         for shard in &mut self.shards {
             // Knuth's generator of MMIX: some shards are ahead, some have nothing to say for a turn.
             self.sizes =
