@@ -1,5 +1,6 @@
 //! Writing down what became of a copy: in the ledger always, in the journal when its Session is persistent.
 
+use martlet_packet::QoS;
 use martlet_record::{Body, Message, Ordinal, Record, SessionNumber, Settled, Time};
 use martlet_session::{MessageCopy, Overflow, QueueLimits, Session};
 use std::sync::Arc;
@@ -50,6 +51,12 @@ impl Books<'_> {
         let spills =
             is_logged && (session.connection.is_none() || session.outbound.is_crowded(copy.size(), limits));
         let is_full = session.outbound.is_full(copy.size(), limits);
+        if copy.qos == QoS::AtMostOnce && session.outbound.is_at_limit(copy.size(), limits) {
+            // Its publisher cannot be told.
+            let ordinal = session.outbound.skip();
+            self.settle(ordinal, Settled::QueueFull);
+            return Enqueued::Dropped;
+        }
         match limits.overflow {
             Overflow::Disconnect if is_full && session.connection.is_some() && is_logged => {
                 session.outbound.enqueue(copy, spills);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use martlet_packet::{Properties, Publish, QoS, Version};
-use martlet_record::{Body, CopyRecord, Now, PublishRecord, Record, SessionNumber};
+use martlet_record::{Body, CopyRecord, Now, PublishRecord, Record, Room, SessionNumber};
 use martlet_session::{Connection, Delivery, MessageCopy, Sent, Session};
 
 use crate::Shard;
@@ -119,6 +119,10 @@ impl Shard {
 
     /// A QoS 0 Message waits for a Client that is not there: it enters the queue by the log, as others do.
     fn keep_at_most_once(&mut self, packed: &Packed<'_>, recipient: &Recipient, out: &mut Outbox) {
+        if self.node.room() >= Room::DrainOnly {
+            self.counters.qos0_dropped += 1;
+            return;
+        }
         let copy = CopyRecord {
             session: recipient.session,
             slot: recipient.slot,

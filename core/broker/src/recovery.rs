@@ -359,6 +359,10 @@ impl Shard {
         let session = &mut resident.session;
         if was_connected {
             // The note of what was sent last may be lost.
+            while let Some(ordinal) = session.outbound.take_at_most_once() {
+                let (session, how) = (session.number, Settled::Delivered);
+                self.records.push(Record::Settled { session, ordinal, how });
+            }
             session.outbound.may_have_sent(in_flight);
             resident.is_sending = true;
             self.sent.push(slot);

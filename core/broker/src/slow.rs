@@ -2,7 +2,7 @@
 
 use martlet_packet::ReasonCode;
 use martlet_record::Now;
-use martlet_session::{Overflow, QueueLimits, Session, Violation};
+use martlet_session::Violation;
 
 use crate::Shard;
 use crate::outbox::{Notice, Outbox};
@@ -16,7 +16,7 @@ impl Shard {
         }
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &resident.session;
-        let is_closed = is_at_its_limit(session, limits);
+        let is_closed = session.outbound.is_at_limit(0, limits);
         if is_closed == std::mem::replace(&mut resident.gate_is_closed, is_closed) {
             return;
         }
@@ -55,14 +55,5 @@ impl Shard {
             limits.overflow
         );
         out.notices.push(Notice::FirstDrop { client_id: resident.session.client_id.clone(), text });
-    }
-}
-
-/// One copy more would be one too many.
-fn is_at_its_limit(session: &Session, limits: &QueueLimits) -> bool {
-    match limits.overflow {
-        Overflow::RejectPublisher => session.outbound.is_full(0, limits),
-        Overflow::Spill | Overflow::Disconnect => session.outbound.is_over_quota(0, limits),
-        Overflow::DropNewest | Overflow::DropOldest => false,
     }
 }

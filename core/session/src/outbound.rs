@@ -174,11 +174,6 @@ impl Outbound {
         self.bytes - self.spilled_bytes + size > limits.memory_bytes
     }
 
-    /// Has the log no room for one more of `size` bytes?
-    pub fn is_over_quota(&self, size: usize, limits: &QueueLimits) -> bool {
-        self.queued_len() >= limits.quota_messages || self.bytes + size > limits.quota_bytes
-    }
-
     /// The copy that would be sent next, if it were never sent before.
     pub fn first_queued(&self) -> Option<&MessageCopy> {
         self.queued.front().map(|(_, copy)| copy)
@@ -192,6 +187,17 @@ impl Outbound {
         };
         self.bytes -= copy.size();
         Some((ordinal, copy))
+    }
+
+    /// Would one more of `size` bytes go beyond the limit at which publishers are refused?
+    pub fn is_at_limit(&self, size: usize, limits: &QueueLimits) -> bool {
+        match limits.overflow {
+            Overflow::RejectPublisher => self.is_full(size, limits),
+            Overflow::Spill | Overflow::Disconnect => {
+                self.queued_len() >= limits.quota_messages || self.bytes + size > limits.quota_bytes
+            }
+            Overflow::DropNewest | Overflow::DropOldest => false,
+        }
     }
 
     /// The identifiers of that many copies are still in use that the next cannot have one.
@@ -448,6 +454,14 @@ impl Outbound {
             true => self.finish(ordinal),
             false => self.remove_queued(ordinal),
         }
+    }
+
+    /// Takes out the next copy with QoS 0 that waits: it may have been sent, and must not be sent again (§4.3.1).
+    pub fn take_at_most_once(&mut self) -> Option<Ordinal> {
+        let queued = self.queued.iter().map(|(ordinal, copy)| (*ordinal, copy.qos));
+        let mut all = queued.chain(self.spilled.iter().map(|spilled| (spilled.ordinal, spilled.qos())));
+        let (ordinal, _) = all.find(|(_, qos)| *qos == QoS::AtMostOnce)?;
+        self.remove_queued(ordinal).map(|_| ordinal)
     }
 
     /// Of the first `count` copies that are not known to have been sent some may have been. Those with QoS 2 must be taken
