@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use martlet_broker::{Dialect, Outbox, Recovery, Settings};
-use martlet_record::{Batch, Position, ShardId};
+use martlet_record::{Batch, Position, Room, ShardId};
 use martlet_session::Overflow;
 use martlet_simulator::{Client, MemoryLog, World, connect, publish_qos, retain, subscribe, two_homes};
 use proptest::prelude::*;
@@ -177,6 +177,12 @@ enum Event {
     },
     /// Shards reach the log in the other order.
     Backwards,
+    /// The disk is full, or has space.
+    Room {
+        room: Room,
+    },
+    /// The node says good-bye, and starts again.
+    Restart,
     Crash,
 }
 
@@ -190,6 +196,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (1..10_usize).prop_map(|count| Event::Turns { count }),
         1 => (1..10_usize).prop_map(|batches| Event::Pace { batches }),
         1 => Just(Event::Backwards),
+        1 => prop_oneof![Just(Room::Open), Just(Room::DrainOnly)].prop_map(|room| Event::Room { room }),
+        1 => Just(Event::Restart),
         1 => Just(Event::Crash),
     ]
 }
@@ -216,13 +224,20 @@ fn happen(play: &mut Play<MemoryLog>, event: &Event) {
         Event::Turns { count } => play.world.turns(count),
         Event::Pace { batches } => play.world.journal().set_pace(batches),
         Event::Backwards => play.world.submit_backwards(),
-        Event::Crash => {
-            play.world.crash();
-            play.look_around();
-            come_back(play);
+        Event::Room { room } => play.world.set_room(room),
+        Event::Restart => {
+            play.world.shut_down();
+            start_again(play);
         }
+        Event::Crash => start_again(play),
     }
     play.look_around();
+}
+
+fn start_again(play: &mut Play<MemoryLog>) {
+    play.world.crash();
+    play.look_around();
+    come_back(play);
 }
 
 fn come_back(play: &mut Play<MemoryLog>) {
