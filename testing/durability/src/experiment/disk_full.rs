@@ -41,9 +41,9 @@ pub(crate) struct Arguments {
     size: usize,
 }
 
-/// Where the broker says that its disk is full: retained, its payload "ok" or the reason.
-const ALARM: &str = "$SYS/broker/store/state";
-const WELL: &[u8] = b"ok";
+/// Where the broker says that its disk is full: retained, the reason as long as it lasts, then nothing.
+const ALARM: &str = "$SYS/broker/alarms/store";
+const WELL: &[u8] = b"";
 const QUOTA_EXCEEDED: u8 = 0x97;
 
 const WINDOW: usize = 8;
@@ -60,7 +60,7 @@ const AFTERWARDS: u64 = 50;
 enum Cause {
     /// Messages for a reader who is away.
     Queue,
-    /// Somebody else's file.
+    /// Somebody else's file, and what still fits beside it.
     Ballast,
     /// The queue, and the broker is killed and started while the disk is full.
     QueueAndKill,
@@ -149,10 +149,9 @@ impl<'a> Trouble<'a> {
         let cause = [Cause::Queue, Cause::Ballast, Cause::QueueAndKill][cycle % 3];
         let before = self.fleet.counts();
         let ballast = self.disk.folder().join("ballast");
+        self.readers.iter().for_each(|reader| self.fleet.go_offline(*reader));
         if cause == Cause::Ballast {
             self.take_room(&ballast)?;
-        } else {
-            self.readers.iter().for_each(|reader| self.fleet.go_offline(*reader));
         }
         self.publish_until_held()?;
         let free = self.disk.free()?;
@@ -232,7 +231,8 @@ impl<'a> Trouble<'a> {
         let broker = self.broker.take().context("there is no broker to kill")?;
         broker.kill();
         self.broker = Some(self.store.start()?);
-        self.alarms = Alarms::watch(&self.store)?;
+        let raised = self.alarms.raised;
+        self.alarms = Alarms { raised, ..Alarms::watch(&self.store)? };
         Ok(())
     }
 
@@ -308,6 +308,7 @@ impl<'a> Trouble<'a> {
 /// What the broker says about its store.
 struct Alarms {
     client: Client,
+    /// How often trouble was told.
     raised: usize,
 }
 
@@ -320,8 +321,9 @@ impl Alarms {
     }
 
     fn await_trouble(&mut self) -> Result<()> {
+        self.wait_until(|state| state != WELL)?;
         self.raised += 1;
-        self.wait_until(|state| state != WELL)
+        Ok(())
     }
 
     fn await_quiet(&mut self) -> Result<()> {

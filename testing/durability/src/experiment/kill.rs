@@ -180,7 +180,12 @@ impl<'a> Ordeal<'a> {
                     .zip(&before)
                     .all(|(publisher, before)| publisher.acknowledged().count() > *before)
         })?;
-        ensure!(served, "not everybody was served again within {} s", self.arguments.deadline_seconds);
+        let refusal = self.fleet.publishers().find_map(Publisher::refusal);
+        ensure!(
+            served,
+            "not everybody was served again within {} s; refusals: {refusal:02x?}",
+            self.arguments.deadline_seconds
+        );
         Ok(())
     }
 

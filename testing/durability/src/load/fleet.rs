@@ -148,7 +148,8 @@ impl Fleet {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            self.turn(deadline)?;
+            // It may ask for more than packets: the time, the broker's memory.
+            self.turn(deadline.min(Instant::now() + RETRY))?;
         }
     }
 

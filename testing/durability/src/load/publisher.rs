@@ -179,7 +179,8 @@ impl Publisher {
                 }
                 out.extend(wire::acknowledgement(kind::PUBREL, id));
             }
-            kind::PUBCOMP => self.finish(id, reason, counts),
+            // Packet Identifier not found: the broker has finished what we have not heard the end of.
+            kind::PUBCOMP => self.finish(id, 0, counts),
             _ => {}
         }
     }
