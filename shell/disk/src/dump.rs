@@ -1,13 +1,15 @@
 //! Frames as people read them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use martlet_record::{Batch, CheckpointNumber, Place, Position, WallTime};
+use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, WallTime};
 
 use crate::OpenError;
 use crate::files::Files;
 use crate::frame::{Header, Kind};
 use crate::scan::Scan;
+use crate::sessions::sessions_of;
 use crate::shelf::{Shelf, list};
 use crate::writer::body_of;
 
@@ -26,6 +28,19 @@ pub struct Frame {
     pub wall: WallTime,
     /// What is in it.
     pub content: Content,
+}
+
+/// The header of a frame: quickly read, and nothing is known about what follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Where it begins.
+    pub place: Place,
+    /// Bytes up to the next.
+    pub bytes: u64,
+    /// Its place in the order of the log.
+    pub position: Position,
+    /// When it was written.
+    pub wall: WallTime,
 }
 
 /// What is in a frame.
@@ -82,6 +97,50 @@ impl fmt::Display for Frame {
             Content::Unreadable(why) => write!(formatter, "UNREADABLE: {why}"),
         }
     }
+}
+
+/// Hands on the header of every frame of a segment.
+pub(crate) fn heads_of<F: Files>(
+    shelf: &Shelf<F>,
+    segment: u32,
+    each: &mut dyn FnMut(FrameHead),
+) -> Result<(), OpenError> {
+    let Some(file) = shelf.segment(segment) else { return Ok(()) };
+    let problem = || OpenError::io(format!("segment {segment}"));
+    let mut scan = Scan::new(&*file, shelf.seed(segment)).map_err(problem())?;
+    let mut from = 0;
+    while let Some((offset, header)) = scan.find(from).map_err(problem())? {
+        let place = Place::new(segment, u32::try_from(offset).unwrap_or(u32::MAX));
+        from = offset + header.span();
+        each(FrameHead { place, bytes: header.span(), position: header.position, wall: header.wall });
+    }
+    Ok(())
+}
+
+/// Sessions of the batches of a frame, damaged or not, as far as they can be made out.
+pub(crate) fn sessions_at<F: Files>(shelf: &Shelf<F>, place: Place) -> Result<Vec<SessionNumber>, OpenError> {
+    let Some(file) = shelf.segment(place.segment()) else { return Ok(Vec::new()) };
+    let problem = || OpenError::io(format!("segment {}", place.segment()));
+    let mut scan = Scan::new(&*file, shelf.seed(place.segment())).map_err(problem())?;
+    let offset = u64::from(place.offset());
+    let Some(header) = scan.header(offset).map_err(problem())? else { return Ok(Vec::new()) };
+    if header.kind != Kind::Batches {
+        return Ok(Vec::new());
+    }
+    let body = scan.unverified_body(offset, &header).map_err(problem())?;
+    Ok(sessions_in(body, body_of(place)))
+}
+
+/// Sessions of the batches in a body, as far as they can be made out.
+fn sessions_in(mut body: &[u8], start: Place) -> Vec<SessionNumber> {
+    let len = body.len();
+    let mut sessions = BTreeSet::new();
+    while !body.is_empty() {
+        let place = start.plus(len - body.len());
+        let Ok(batch) = Batch::decode(&mut body, place, &mut |_| {}) else { break };
+        sessions.extend(sessions_of(&batch));
+    }
+    sessions.into_iter().collect()
 }
 
 /// Hands on every frame of a segment whose header is whole.

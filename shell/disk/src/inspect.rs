@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use martlet_record::{
-    Batch, Body, CheckpointNumber, Message, Now, Place, Position, Record, Stored, WallTime,
+    Batch, Body, CheckpointNumber, Message, Now, Place, Position, Record, SessionNumber, Stored, WallTime,
 };
 
-use crate::dump::{Content, Frame, frames_of};
+use crate::dump::{Content, Frame, FrameHead, frames_of, heads_of, sessions_at};
 use crate::files::{File, Files};
+use crate::meta::Meta;
 use crate::open::{Opened, open_existing};
 use crate::recover::{Each, Progress};
 use crate::{OpenError, ReadError, Recovered};
@@ -19,7 +20,7 @@ const TOGETHER: usize = 4096;
 #[derive(Debug)]
 pub struct Inspection<F: Files> {
     pub(crate) store: Opened<F>,
-    created: WallTime,
+    meta: Meta,
 }
 
 /// What a store holds.
@@ -78,10 +79,20 @@ impl StoreStat {
 /// Opens a store to look at it.
 pub fn inspect<F: Files>(files: F) -> Result<Inspection<F>, OpenError> {
     let (meta, store) = open_existing(files)?;
-    Ok(Inspection { store, created: WallTime(meta.created) })
+    Ok(Inspection { store, meta })
 }
 
 impl<F: Files> Inspection<F> {
+    /// When the store was made.
+    pub fn created(&self) -> WallTime {
+        WallTime(self.meta.created)
+    }
+
+    /// The version of its format.
+    pub fn format(&self) -> u32 {
+        self.meta.format
+    }
+
     /// Hands on all batches since the newest complete checkpoint, in the order of the log.
     pub fn batches(&self, each: Each<'_>, progress: Progress<'_>) -> Result<Recovered, OpenError> {
         self.store.read_back(each, progress).map(|(recovered, _)| recovered)
@@ -101,6 +112,22 @@ impl<F: Files> Inspection<F> {
             .try_for_each(|segment| frames_of(&self.store.shelf, segment, each))
     }
 
+    /// Hands on the header of every frame there is.
+    pub fn heads(&self, each: &mut dyn FnMut(FrameHead), progress: Progress<'_>) -> Result<(), OpenError> {
+        let numbers = self.store.shelf.numbers();
+        for (done, segment) in numbers.iter().enumerate() {
+            progress(done as u64, numbers.len() as u64);
+            heads_of(&self.store.shelf, *segment, each)?;
+        }
+        progress(numbers.len() as u64, numbers.len() as u64);
+        Ok(())
+    }
+
+    /// Sessions that a frame is about, damaged or not, as far as they can be made out.
+    pub fn sessions_at(&self, place: Place) -> Result<Vec<SessionNumber>, OpenError> {
+        sessions_at(&self.store.shelf, place)
+    }
+
     /// What the store holds.
     pub fn stat(&self, progress: Progress<'_>) -> Result<StoreStat, OpenError> {
         let (recovered, named) = self.named(progress)?;
@@ -116,7 +143,7 @@ impl<F: Files> Inspection<F> {
             let live_bytes = live.get(&number).copied().unwrap_or_default();
             segments.push(SegmentStat { number, bytes, live_bytes, is_log: number >= origin });
         }
-        Ok(StoreStat { created: self.created, segments, bodies: named.len() as u64, recovered })
+        Ok(StoreStat { created: self.created(), segments, bodies: named.len() as u64, recovered })
     }
 
     /// Reads everything that is needed; tells of each thing that is not as it was written.

@@ -1,5 +1,14 @@
 //! The journal on disk: a segmented write-ahead log with group commit, recovery and compaction.
 //!
+//! ```text
+//! shards ──batches──▶ Disk ──▶ Log::submit, Log::step ──▶ one frame ──▶ segment 7 │ next │ reserve
+//!        ◀─completions─                     └─jobs─▶ helpers: room, syncs, liveness, bodies that move
+//! ```
+//!
+//! [`open`] finds the newest complete checkpoint, [`Opened::recover`] reads the records back from there, and
+//! [`Opened::start`] puts threads around the [`Log`], which itself knows neither threads nor clocks. [`inspect`] looks at
+//! a store that nobody writes.
+//!
 //! The one rule: nothing is reported as committed before the disk has it as safely as it was asked to.
 #![forbid(unsafe_code)]
 
@@ -40,7 +49,7 @@ mod disk;
 mod fetch;
 
 pub use disk::{Disk, Reply};
-pub use dump::{Content, Frame};
+pub use dump::{Content, Frame, FrameHead};
 pub use error::{Damage, OpenError, ReadError};
 pub use folder::Folder;
 pub use inspect::{Inspection, Problem, SegmentStat, StoreStat, inspect};

@@ -20,6 +20,8 @@ const BYTES: usize = COPY_OFFSETS[1] + COPY_BYTES;
 /// What store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meta {
+    /// The version of the format.
+    pub(crate) format: u32,
     /// No other store has it.
     pub(crate) id: [u8; 16],
     /// Milliseconds since 1970.
@@ -47,12 +49,12 @@ impl Meta {
         let mut bytes = vec![0; BYTES];
         let len = file.read_at(&mut bytes, 0).map_err(OpenError::io(META))?;
         let copies = COPY_OFFSETS.iter().filter_map(|at| bytes[..len].get(*at..at + COPY_BYTES));
-        let (format, meta) = copies
+        let meta = copies
             .filter_map(Self::decode)
             .next()
             .ok_or_else(|| OpenError::NotAStore(format!("both copies in {META} are damaged")))?;
-        if format > FORMAT {
-            return Err(OpenError::Newer { found: format, known: FORMAT });
+        if meta.format > FORMAT {
+            return Err(OpenError::Newer { found: meta.format, known: FORMAT });
         }
         Ok(meta)
     }
@@ -66,7 +68,7 @@ impl Meta {
         let no_name = |error: getrandom::Error| io::Error::other(error.to_string());
         getrandom::fill(&mut id).map_err(no_name).map_err(OpenError::io("a name for the store"))?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let meta = Self { id, created: u64::try_from(since.as_millis()).unwrap_or_default() };
+        let meta = Self { format: FORMAT, id, created: u64::try_from(since.as_millis()).unwrap_or_default() };
         meta.write(files).map_err(OpenError::io(META))?;
         Ok(meta)
     }
@@ -90,7 +92,7 @@ impl Meta {
     fn encode(&self) -> [u8; COPY_BYTES] {
         let mut copy = [0; COPY_BYTES];
         copy[..8].copy_from_slice(&MAGIC);
-        copy[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        copy[8..12].copy_from_slice(&self.format.to_le_bytes());
         copy[12..28].copy_from_slice(&self.id);
         copy[28..36].copy_from_slice(&self.created.to_le_bytes());
         let crc = crc32c::crc32c(&copy[..COPY_BYTES - 4]);
@@ -98,7 +100,7 @@ impl Meta {
         copy
     }
 
-    fn decode(copy: &[u8]) -> Option<(u32, Self)> {
+    fn decode(copy: &[u8]) -> Option<Self> {
         let (checked, crc) = copy.split_last_chunk::<4>()?;
         if copy[..8] != MAGIC || crc32c::crc32c(checked) != u32::from_le_bytes(*crc) {
             return None;
@@ -106,7 +108,7 @@ impl Meta {
         let format = u32::from_le_bytes(copy[8..12].try_into().ok()?);
         let id = copy[12..28].try_into().ok()?;
         let created = u64::from_le_bytes(copy[28..36].try_into().ok()?);
-        Some((format, Self { id, created }))
+        Some(Self { format, id, created })
     }
 }
 
@@ -116,9 +118,9 @@ mod tests {
 
     #[test]
     fn a_copy_verifies_itself() {
-        let meta = Meta { id: [3; 16], created: 77 };
+        let meta = Meta { format: FORMAT, id: [3; 16], created: 77 };
         let mut copy = meta.encode();
-        assert_eq!(Meta::decode(&copy), Some((FORMAT, meta)));
+        assert_eq!(Meta::decode(&copy), Some(meta));
         for bit in 0..copy.len() * 8 {
             copy[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(Meta::decode(&copy), None, "bit {bit}");

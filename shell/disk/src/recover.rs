@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, Stored};
 
+use crate::dump::sessions_at;
 use crate::files::Files;
-use crate::frame::{HEADER, Header, Kind};
+use crate::frame::{Header, Kind};
 use crate::mend::{End, mend};
 use crate::open::{Opened, Tail};
 use crate::scan::Scan;
-use crate::sessions::sessions_of;
 use crate::shelf::list;
 use crate::writer::body_of;
 use crate::{Damage, OpenError};
@@ -246,11 +246,11 @@ impl<F: Files> Recovery<'_, F> {
         let is_lost = newest.is_some_and(|newest| newest.durable > self.found.position)
             || (self.found.frames == 0 && self.store.origin().is_some());
         if is_lost {
-            return Err(self.lost(scan, segment, offset, "a frame cannot be read that had been on the disk"));
+            return Err(self.lost(segment, offset, "a frame cannot be read that had been on the disk"));
         }
         let problem = OpenError::io(format!("segment {segment}"));
         if self.has_flipped(scan, offset).map_err(problem)? {
-            return Err(self.lost(scan, segment, offset, "one bit of a frame is not what was written"));
+            return Err(self.lost(segment, offset, "one bit of a frame is not what was written"));
         }
         if newest.is_some_and(|newest| newest.position > self.found.position) {
             let (last, end) = self.store.survey.ends.first().copied().unwrap_or((segment, offset));
@@ -266,7 +266,7 @@ impl<F: Files> Recovery<'_, F> {
         let problem = || OpenError::io(format!("segment {segment}"));
         let mut scan = Scan::new(&*file, self.store.shelf.seed(segment)).map_err(problem())?;
         if self.has_flipped(&mut scan, 0).map_err(problem())? {
-            return Err(self.lost(&mut scan, segment, 0, "one bit of a frame is not what was written"));
+            return Err(self.lost(segment, 0, "one bit of a frame is not what was written"));
         }
         Ok(())
     }
@@ -278,14 +278,10 @@ impl<F: Files> Recovery<'_, F> {
         Ok(flipped.is_some_and(|header| header.position == expected && header.kind != Kind::Mark))
     }
 
-    fn lost(&self, scan: &mut Scan<'_, F::File>, segment: u32, offset: u64, what: &'static str) -> OpenError {
-        let mut sessions = Vec::new();
-        if let Ok(Some(header)) = scan.header(offset) {
-            let body = scan.unverified_body(offset, &header).unwrap_or_default();
-            let place = u32::try_from(offset + HEADER as u64).unwrap_or(u32::MAX);
-            sessions = sessions_in(body, Place::new(segment, place));
-        }
-        self.damage(segment, offset, what, sessions)
+    fn lost(&self, segment: u32, offset: u64, what: &'static str) -> OpenError {
+        let place = Place::new(segment, u32::try_from(offset).unwrap_or(u32::MAX));
+        let sessions = sessions_at(&self.store.shelf, place);
+        self.damage(segment, offset, what, sessions.unwrap_or_default())
     }
 
     /// A body that was named must be somewhere.
@@ -308,16 +304,4 @@ impl<F: Files> Recovery<'_, F> {
         let position = Position(self.found.position.0 + 1);
         OpenError::Damaged(Box::new(Damage { segment, offset, position, what, sessions }))
     }
-}
-
-/// Sessions of the batches in a damaged body, as far as they can be made out.
-fn sessions_in(mut body: &[u8], start: Place) -> Vec<SessionNumber> {
-    let len = body.len();
-    let mut sessions = std::collections::BTreeSet::new();
-    while !body.is_empty() {
-        let place = start.plus(len - body.len());
-        let Ok(batch) = Batch::decode(&mut body, place, &mut |_| {}) else { break };
-        sessions.extend(sessions_of(&batch));
-    }
-    sessions.into_iter().collect()
 }

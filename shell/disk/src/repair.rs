@@ -48,7 +48,24 @@ struct Gap {
     next: Position,
 }
 
+impl Gap {
+    fn place(&self) -> Place {
+        Place::new(self.segment, u32::try_from(self.from).unwrap_or(u32::MAX))
+    }
+
+    fn positions(&self) -> Range<u64> {
+        self.first.0..self.next.0
+    }
+}
+
 impl<F: Files> Inspection<F> {
+    /// What a repair would take out: where, and which positions.
+    pub fn plan(&self) -> Result<Vec<Repaired>, OpenError> {
+        let planned =
+            |gap: &Gap| Repaired { place: gap.place(), positions: gap.positions(), quarantined: None };
+        Ok(find_gaps(&self.store)?.iter().map(planned).collect())
+    }
+
     /// Takes out what cannot be read. Afterwards the store opens, unless a newer version is needed for it.
     pub fn repair(self) -> Result<Vec<Repaired>, OpenError> {
         let Self { store, .. } = self;
@@ -176,8 +193,7 @@ fn close_gap<F: Files>(store: &Opened<F>, gap: Gap) -> io::Result<Repaired> {
     frame::seal(&mut lost, header, seed.at(gap.from));
     file.write_at(&lost, gap.from)?;
     file.sync_data()?;
-    let offset = u32::try_from(gap.from).unwrap_or(u32::MAX);
-    Ok(Repaired { place: Place::new(gap.segment, offset), positions: gap.first.0..gap.next.0, quarantined })
+    Ok(Repaired { place: gap.place(), positions: gap.positions(), quarantined })
 }
 
 /// Segments that records name and that are not there come back empty: whoever reads a Message from them is told.

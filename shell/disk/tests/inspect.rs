@@ -48,8 +48,13 @@ fn every_frame_can_be_listed() {
     rig.commit(vec![settled(1, 7)]);
     rig.checkpoint(&[]);
     rig.close();
-    let mut lines = Vec::new();
+    let (mut lines, mut heads) = (Vec::new(), Vec::new());
+    inspect(rig.disk.clone())
+        .unwrap()
+        .heads(&mut |head| heads.push(head.position.0), &mut |_, _| {})
+        .unwrap();
     inspect(rig.disk.clone()).unwrap().frames(&mut |frame| lines.push(frame.to_string())).unwrap();
+    assert_eq!(heads, (1..=lines.len() as u64).collect::<Vec<_>>());
     let all = lines.join("\n");
     for expected in [
         "1/0 ",
@@ -84,8 +89,12 @@ fn a_body_that_decayed_is_found_and_named_when_it_is_read() {
 fn repaired(disk: &Memory, messages: &[Arc<Message>]) -> (Vec<u64>, Vec<bool>, Vec<std::ops::Range<u64>>) {
     assert!(matches!(Rig::open(&disk.copy(), &settings(SEGMENT)), Err(OpenError::Damaged(_))));
     assert!(!problems(disk).is_empty());
+    let planned = inspect(disk.clone()).unwrap().plan().unwrap();
     let repaired = inspect(disk.clone()).unwrap().repair().unwrap();
     assert!(!repaired.is_empty());
+    for (planned, repaired) in planned.iter().zip(&repaired) {
+        assert_eq!((planned.place, &planned.positions), (repaired.place, &repaired.positions));
+    }
     let mut again = Rig::open(disk, &settings(SEGMENT)).expect("it is repaired");
     let lost = again.recovered.lost.clone();
     let read = numbers(&again.read);
