@@ -5,6 +5,7 @@
 mod broker;
 mod mosquitto;
 mod publish;
+mod store;
 mod subscribe;
 
 mod connect_options;
@@ -45,6 +46,8 @@ enum Command {
     Pub(Box<publish::Args>),
     /// Subscribe and print what comes.
     Sub(Box<subscribe::Args>),
+    /// Look after the store of a broker that is stopped.
+    Store(store::Args),
     /// Run the broker with Mosquitto's flags and answers.
     #[command(disable_help_flag = true)]
     Mosquitto {
@@ -77,6 +80,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Broker(args)) => broker::run(&args),
         Some(Command::Pub(args)) => publish::run(*args),
         Some(Command::Sub(args)) => subscribe::run(*args),
+        Some(Command::Store(args)) => store::run(&args),
         Some(Command::Mosquitto { args }) => mosquitto::run(&args),
     }
 }

@@ -31,6 +31,8 @@ mod shards;
 mod shared;
 mod store;
 
+pub mod tools;
+
 pub use config::{Config, Listen, StoreConfig, default_runners};
 pub use server::{Error, Handle, Server, Stopper};
 pub use signals::serve_until_signalled;

@@ -3,16 +3,17 @@
 //! The rule: everything but [`Store::repair`] only reads, and holds the store's lock meanwhile, so that no broker changes
 //! under its hands what it looks at.
 
-mod contents;
-mod scratch;
-mod sizes;
-
 mod check;
 mod dump;
 mod export;
 mod repair;
 mod stat;
 
+mod contents;
+mod json;
+mod problem;
+mod scratch;
+mod sizes;
 mod words;
 mod written;
 
@@ -23,13 +24,15 @@ use martlet_disk::{Inspection, Recovered};
 use self::contents::{Contents, Fold};
 use self::scratch::Scratch;
 
-pub use check::{Checked, Concerned, Problem};
+pub use check::{Checked, Loss};
 pub use dump::{Line, Wanted};
-pub use export::Exported;
-pub use martlet_disk::{Damage, OpenError};
+pub use export::{Exported, Unreadable, Why};
+pub use martlet_disk::{Damage, OpenError, ReadError, Repaired, Torn};
 pub use martlet_record::{Place, WallTime};
+pub use problem::{Concerned, Fault, Problem};
 pub use sizes::Sizes;
 pub use stat::{Amount, Oldest, QueueStat, Stat, Totals};
+pub use words::Kind;
 
 /// A store that no broker runs on.
 #[derive(Debug)]
@@ -60,7 +63,12 @@ impl Store {
         let files = Scratch::take(folder)?;
         let io = |source| OpenError::Io { what: folder.display().to_string(), source };
         let sizes = Sizes::of(&files).map_err(io)?;
-        Ok(Self { folder: folder.to_owned(), inspection: martlet_disk::inspect(files.clone())?, files, sizes })
+        Ok(Self {
+            folder: folder.to_owned(),
+            inspection: martlet_disk::inspect(files.clone())?,
+            files,
+            sizes,
+        })
     }
 
     /// Where it is.
@@ -71,10 +79,11 @@ impl Store {
     /// Folds the log, as a start does.
     fn contents(&self, progress: Progress<'_>) -> Result<(Contents, Recovered), OpenError> {
         let mut fold = Fold::new(self.inspection.origin().is_some());
-        let recovered = self.inspection.batches(
-            &mut |batch, position| fold.take(batch, position),
-            &mut |done, total| progress(Stage::Log, done, total),
-        )?;
+        let recovered = self
+            .inspection
+            .batches(&mut |batch, position| fold.take(batch, position), &mut |done, total| {
+                progress(Stage::Log, done, total)
+            })?;
         Ok((fold.finish(), recovered))
     }
 }

@@ -158,7 +158,9 @@ struct FirstRecords {
 impl FirstRecords {
     fn of(shards: &mut [Shard]) -> Self {
         let mut first = Self::default();
-        for record in shards.iter_mut().filter_map(|shard| shard.take_batch(NOW)).flat_map(|batch| batch.records) {
+        for record in
+            shards.iter_mut().filter_map(|shard| shard.take_batch(NOW)).flat_map(|batch| batch.records)
+        {
             match record {
                 Record::Disconnected { session, .. } => drop(first.connected.insert(session)),
                 Record::Published(published) => first.pass_on(published),
@@ -171,7 +173,8 @@ impl FirstRecords {
     fn pass_on(&mut self, published: PublishRecord) {
         for copy in published.copies.into_iter().flat_map(|(_, copies)| copies) {
             let CopyRecord { session, qos, retain, subscription_ids, share, .. } = copy;
-            let (ordinal, progress, body) = (Ordinal(u64::MAX), KeptProgress::Queued, Some(published.body.clone()));
+            let (ordinal, progress, body) =
+                (Ordinal(u64::MAX), KeptProgress::Queued, Some(published.body.clone()));
             let copy = KeptCopy { ordinal, progress, body, qos, retain, subscription_ids, share };
             self.passed_on.entry(session).or_default().push(copy);
         }

@@ -26,14 +26,17 @@ pub(crate) struct Scratch(Arc<Inner>);
 struct Inner {
     folder: Folder,
     /// Files that were made here.
-    made: Mutex<BTreeMap<PathBuf, Arc<Sheet>>>,
+    made: Mutex<BTreeMap<PathBuf, Sheet>>,
     /// Files that were there, once they were opened.
-    opened: Mutex<BTreeMap<PathBuf, Arc<Sheet>>>,
+    opened: Mutex<BTreeMap<PathBuf, Sheet>>,
 }
 
-/// A file with what was written over it.
+/// A file with what was written over it. Clones are the same file.
+#[derive(Debug, Clone)]
+pub(crate) struct Sheet(Arc<Layers>);
+
 #[derive(Debug)]
-pub(crate) struct Sheet {
+struct Layers {
     real: Option<RealFile>,
     /// Offsets and bytes, in the order they were written.
     written: RwLock<Vec<(u64, Vec<u8>)>>,
@@ -60,24 +63,24 @@ pub(crate) fn must_have_store(path: &Path) -> Result<(), OpenError> {
 }
 
 impl Files for Scratch {
-    type File = Arc<Sheet>;
+    type File = Sheet;
 
-    fn open(&self, path: &Path) -> io::Result<Arc<Sheet>> {
+    fn open(&self, path: &Path) -> io::Result<Sheet> {
         if let Some(made) = self.0.made.lock().get(path) {
-            return Ok(Arc::clone(made));
+            return Ok(made.clone());
         }
         let mut opened = self.0.opened.lock();
         if let Some(sheet) = opened.get(path) {
-            return Ok(Arc::clone(sheet));
+            return Ok(sheet.clone());
         }
-        let sheet = Arc::new(Sheet::over(RealFile::open(self.0.folder.path().join(path))?)?);
-        opened.insert(path.to_owned(), Arc::clone(&sheet));
+        let sheet = Sheet::over(RealFile::open(self.0.folder.path().join(path))?)?;
+        opened.insert(path.to_owned(), sheet.clone());
         Ok(sheet)
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<Sheet>> {
-        let sheet = Arc::new(Sheet::empty(!path.starts_with(QUARANTINE)));
-        self.0.made.lock().insert(path.to_owned(), Arc::clone(&sheet));
+    fn create(&self, path: &Path) -> io::Result<Sheet> {
+        let sheet = Sheet::empty(!path.starts_with(QUARANTINE));
+        self.0.made.lock().insert(path.to_owned(), sheet.clone());
         Ok(sheet)
     }
 
@@ -118,32 +121,34 @@ fn not_here() -> io::Result<()> {
 impl Sheet {
     fn over(real: RealFile) -> io::Result<Self> {
         let len = AtomicU64::new(real.metadata()?.len());
-        Ok(Self { real: Some(real), written: RwLock::default(), len, keeps_bytes: true })
+        let layers = Layers { real: Some(real), written: RwLock::default(), len, keeps_bytes: true };
+        Ok(Self(Arc::new(layers)))
     }
 
     fn empty(keeps_bytes: bool) -> Self {
-        Self { real: None, written: RwLock::default(), len: AtomicU64::new(0), keeps_bytes }
+        let layers = Layers { real: None, written: RwLock::default(), len: AtomicU64::new(0), keeps_bytes };
+        Self(Arc::new(layers))
     }
 }
 
-impl File for Arc<Sheet> {
+impl File for Sheet {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        let there = self.len.load(Ordering::Acquire).saturating_sub(offset);
+        let there = self.0.len.load(Ordering::Acquire).saturating_sub(offset);
         let len = usize::try_from(there).map_or(bytes.len(), |there| there.min(bytes.len()));
         let bytes = &mut bytes[..len];
-        let read = self.real.as_ref().map_or(Ok(0), |real| File::read_at(real, bytes, offset))?;
+        let read = self.0.real.as_ref().map_or(Ok(0), |real| File::read_at(real, bytes, offset))?;
         bytes[read..].fill(0);
-        for (start, written) in self.written.read().iter() {
+        for (start, written) in self.0.written.read().iter() {
             lay_over(bytes, offset, written, *start);
         }
         Ok(len)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if self.keeps_bytes {
-            self.written.write().push((offset, bytes.to_vec()));
+        if self.0.keeps_bytes {
+            self.0.written.write().push((offset, bytes.to_vec()));
         }
-        self.len.fetch_max(offset + bytes.len() as u64, Ordering::AcqRel);
+        self.0.len.fetch_max(offset + bytes.len() as u64, Ordering::AcqRel);
         Ok(())
     }
 
@@ -152,11 +157,11 @@ impl File for Arc<Sheet> {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.len.load(Ordering::Acquire))
+        Ok(self.0.len.load(Ordering::Acquire))
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        self.len.fetch_max(len, Ordering::AcqRel);
+        self.0.len.fetch_max(len, Ordering::AcqRel);
         Ok(())
     }
 }

@@ -107,7 +107,9 @@ impl Store {
             recovered,
             begins_at_checkpoint: self.inspection.origin().is_some(),
             totals: Totals::of(&contents),
-            queues: queues.map(|(queue, first)| QueueStat::of(queue, first.and_then(|first| written.at(first)))).collect(),
+            queues: queues
+                .map(|(queue, first)| QueueStat::of(queue, first.and_then(|first| written.at(first))))
+                .collect(),
             oldest: holders.map(|holders| self.oldest(&holders, written.at(holders.stored))),
         })
     }
@@ -121,6 +123,14 @@ impl Store {
             written,
             place: holders.stored.place,
         }
+    }
+}
+
+impl Stat {
+    /// Bytes of the log that were written and that nobody needs: acknowledgements, and Messages that are finished. They
+    /// are given back with checkpoints.
+    pub fn dead_bytes(&self) -> u64 {
+        self.written_bytes.saturating_sub(self.totals.live.bytes)
     }
 }
 

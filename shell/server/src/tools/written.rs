@@ -41,9 +41,8 @@ impl Store {
             ends.insert(frame.place.segment(), end);
             // Frames and places ascend.
             while places.next_if(|place| *place < frame.place).is_some() {}
-            let is_inside = |place: &Place| {
-                place.segment() == frame.place.segment() && u64::from(place.offset()) < end
-            };
+            let is_inside =
+                |place: &Place| place.segment() == frame.place.segment() && u64::from(place.offset()) < end;
             while let Some(place) = places.next_if(is_inside) {
                 written.at.insert(place, frame.wall);
             }
