@@ -176,7 +176,7 @@ proptest! {
             Just(Overflow::Spill), Just(Overflow::DropNewest), Just(Overflow::DropOldest), Just(Overflow::Disconnect),
         ],
     ) {
-        let mut settings = narrow();
+        let mut settings = narrow(Dialect::NATIVE);
         settings.queue.overflow = overflow;
         let mut play = Play::new(World::logged(settings, 1));
         come_back(&mut play);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use martlet_broker::{Node, Outbox, Recovery};
+use martlet_broker::{Dialect, Node, Outbox, Recovery};
 use martlet_record::MemoryJournal;
 use martlet_session::Overflow;
 use martlet_simulator::World;
@@ -13,7 +13,7 @@ use play::{Play, durable_state, narrow, retained, step};
 mod play;
 
 fn new_play(overflow: Overflow) -> Play<MemoryJournal> {
-    let mut settings = narrow();
+    let mut settings = narrow(Dialect::NATIVE);
     settings.queue.overflow = overflow;
     Play::new(World::with_journal(settings, MemoryJournal::new().remembering()))
 }

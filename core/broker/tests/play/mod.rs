@@ -5,11 +5,13 @@
 use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Settings, Shard};
-use martlet_packet::{Ack, Disconnect, Packet, PropertiesBuf, Property, Publish, QoS, ReasonCode};
+use martlet_packet::{
+    Ack, Disconnect, Packet, PropertiesBuf, Property, Publish, QoS, ReasonCode, SubscriptionOptions,
+};
 use martlet_record::{Body, CheckpointNumber, KeptCopy, KeptProgress, Now, Record, Time};
 use martlet_simulator::{
-    Client, ReadableJournal, World, connect, puback, pubcomp, publish_qos, pubrec, pubrel, subscribe,
-    unsubscribe,
+    Client, ReadableJournal, World, connect, options, puback, pubcomp, publish_qos, pubrec, pubrel,
+    subscribe_with, unsubscribe,
 };
 use martlet_topic::{Limits, TopicFilter, TopicName};
 use proptest::prelude::*;
@@ -54,9 +56,19 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Settings with every limit small enough to be met.
-pub(crate) fn narrow() -> Settings {
-    let mut settings = Settings::new(Dialect::NATIVE);
+/// Every combination of options comes up, each with the same filter and QoS always.
+fn asked(filter: usize, qos: u8) -> (SubscriptionOptions, Option<u32>) {
+    let options = SubscriptionOptions {
+        no_local: filter == 2 && qos == 1,
+        retain_as_published: (filter + usize::from(qos)).is_multiple_of(2),
+        ..options(qos)
+    };
+    (options, (filter != 0).then_some(u32::from(qos) + 1))
+}
+
+/// Settings of a dialect with every limit small enough to be met.
+pub(crate) fn narrow(dialect: Dialect) -> Settings {
+    let mut settings = Settings::new(dialect);
     settings.queue.messages = 3;
     settings.queue.memory_bytes = 500;
     settings.send.in_flight = 2;
@@ -136,7 +148,9 @@ impl<J: ReadableJournal> Play<J> {
                 self.world.send(peer, Packet::Disconnect(leave));
             }
             Step::Subscribe { filter, qos, .. } => {
-                self.world.send(peer, subscribe(self.next_id, &[(FILTERS[filter], qos)]));
+                let (options, subscription_id) = asked(filter, qos);
+                let subscribe = subscribe_with(self.next_id, &[(FILTERS[filter], options)], subscription_id);
+                self.world.send(peer, subscribe);
             }
             Step::Unsubscribe { filter, .. } => {
                 self.world.send(peer, unsubscribe(self.next_id, &[FILTERS[filter]]));
@@ -228,7 +242,7 @@ fn in_words(record: Record) -> Option<String> {
             kept.absent = kept.absent.map(|_| 0);
             Some(format!("{kept:?}"))
         }
-        Record::Snapshotted { delayed, .. } => Some(format!("{delayed} delayed")),
+        Record::Snapshotted { delayed, .. } => (delayed > 0).then(|| format!("{delayed} delayed so far")),
         Record::KeptCopies { session, copies } => {
             let copies: Vec<_> = copies.iter().map(copy_in_words).collect();
             (!copies.is_empty()).then(|| format!("copies of {session:?}: {}", copies.join(" ")))
@@ -279,6 +293,15 @@ fn routes(node: &Node, topic: &str) -> String {
     alone.sort();
     shared.sort();
     format!("{topic} goes to {alone:?} and to one of {shared:?}")
+}
+
+/// What only one of two states says.
+pub(crate) fn difference(one: &[String], other: &[String]) -> Vec<String> {
+    let only = |these: &[String], those: &[String], mark: &str| {
+        let lines = these.iter().filter(|line| !those.contains(line));
+        lines.map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
+    };
+    [only(one, other, "first:"), only(other, one, "second:")].concat()
 }
 
 /// The same, of a node that was started for the purpose.
