@@ -132,7 +132,7 @@ impl Shard {
             self.node.routes.remove(filter, session.number);
         }
         if session.recorded {
-            self.records.push(Record::Ended { session: session.number, why });
+            self.records.push(Record::Ended { session: session.number, why, entered: self.entered });
             self.journal(out);
         }
         self.node.gates.set(session.number, false);

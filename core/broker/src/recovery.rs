@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
+use martlet_packet::QoS;
 use martlet_record::{
     Batch, BatchNumber, Body, Damaged, DelayedNumber, DelayedRecord, KeptCopy, KeptSession, Message, Now,
     Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored, SubscribeRecord,
@@ -170,7 +171,7 @@ impl Recovery {
                     }
                 });
             }
-            Record::Ended { session, .. } => self.end(*session),
+            Record::Ended { session, entered, .. } => self.end(*session, *entered),
             Record::Subscribed(made) => self.subscribe(made),
             Record::Unsubscribed { session, filter } => {
                 self.with(*session, |session| {
@@ -219,8 +220,8 @@ impl Recovery {
         self.places.insert(terms.session, (home, shard.sessions.insert(session)));
     }
 
-    fn end(&mut self, number: SessionNumber) {
-        self.early.forget(number);
+    fn end(&mut self, number: SessionNumber, entered: Position) {
+        self.early.forget(number, entered);
         self.connected.remove(&number);
         self.absent.remove(&number);
         let Some((home, slot)) = self.places.remove(&number) else { return };
@@ -392,6 +393,10 @@ fn settle(session: &mut Session, ordinal: martlet_record::Ordinal, how: Settled)
             drop(session.outbound.remove_queued(ordinal));
         }
         Settled::Damaged => drop(session.outbound.remove_unreadable(ordinal)),
+        // It never is in flight.
+        _ if session.outbound.queued_qos(ordinal) == Some(QoS::AtMostOnce) => {
+            drop(session.outbound.remove_queued(ordinal));
+        }
         Settled::Delivered | Settled::Refused | Settled::TooLarge => {
             session.outbound.start_up_to(ordinal);
             session.outbound.finish(ordinal);

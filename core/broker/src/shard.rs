@@ -255,28 +255,34 @@ impl Shard {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         let Some(connection) = session.open_connection().map(|connection| connection.id) else { return };
+        let is_persistent = session.is_persistent();
         if !session.has_more_to_send(limits) {
-            return self.fetch(slot, out);
+            if is_persistent {
+                self.fetch(slot, out);
+            }
+            return;
         }
         let mut books = Books {
             ledger: &mut self.counters.ledger,
             tally: resident.tally.get_or_insert_default(),
             records: &mut self.records,
             session: session.number,
-            is_persistent: session.is_persistent(),
+            is_persistent,
         };
         let outgoing = out.outgoing(connection);
         let traffic =
             session.send_queued(outgoing, limits, now.time, |ordinal, _, how| books.settle(ordinal, how));
         self.counters.publish_sent += traffic.packets;
         self.counters.publish_sent_bytes += traffic.payload_bytes;
-        if traffic.packets > 0 && session.is_persistent() && !resident.is_sending {
-            resident.is_sending = true;
-            self.sent.push(slot);
-            out.journal(self.id);
+        if is_persistent {
+            if traffic.packets > 0 && !resident.is_sending {
+                resident.is_sending = true;
+                self.sent.push(slot);
+                out.journal(self.id);
+            }
+            self.journal(out);
+            self.fetch(slot, out);
         }
-        self.journal(out);
-        self.fetch(slot, out);
         self.watch_gate(slot);
     }
 

@@ -110,6 +110,8 @@ impl Shard {
         left: &mut usize,
     ) -> Stage {
         let next = Stage::Sessions(slot + 1);
+        // A note of what was sent must not follow a slice that has it: the fold takes slices as they stand.
+        self.record_sent_of(slot);
         let Some(resident) = self.sessions.numbered(slot, number) else { return next };
         let unfinished = resident.session.outbound.unfinished_from(from);
         let slice = unfinished.take_while(|(ordinal, _)| *ordinal < until).take(*left);

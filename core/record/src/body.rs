@@ -29,26 +29,18 @@ impl std::fmt::Display for Damaged {
 impl std::error::Error for Damaged {}
 
 impl Message {
-    /// Bytes of its body in the log.
-    pub fn encoded_len(&self) -> usize {
-        let lengths = self.lengths();
-        let head: usize = lengths.iter().map(|len| varint::len(*len as u64)).sum();
-        let expiry = if self.expires.is_some() { EXPIRY_BYTES } else { 0 };
-        CRC_BYTES + 1 + head + expiry + lengths.iter().sum::<usize>()
-    }
-
     /// Appends its body, as it is to be understood at another time and by another process.
     pub fn encode(&self, at: Now, out: &mut Vec<u8>) {
         let view = self.view();
         let start = out.len();
         out.extend([0; CRC_BYTES]);
         let retain = if self.retain { RETAIN } else { 0 };
-        let expires = if self.expires.is_some() { EXPIRES } else { 0 };
+        let expires = if self.expires().is_some() { EXPIRES } else { 0 };
         out.push(u8::from(self.qos) | retain | expires);
         for len in self.lengths() {
             varint::put(len as u64, out);
         }
-        if let Some(expires) = self.expires {
+        if let Some(expires) = self.expires() {
             out.extend_from_slice(&at.to_wall(expires).0.to_le_bytes()[..EXPIRY_BYTES]);
         }
         out.extend_from_slice(view.topic.as_bytes());
@@ -98,6 +90,14 @@ impl Message {
     }
 }
 
+/// Bytes of a body with a Topic Name, properties and payload of these lengths.
+pub(crate) fn encoded_len(lengths: [usize; 3], expires: bool) -> u32 {
+    let head: usize = lengths.iter().map(|len| varint::len(*len as u64)).sum();
+    let expiry = if expires { EXPIRY_BYTES } else { 0 };
+    let len = CRC_BYTES + 1 + head + expiry + lengths.iter().sum::<usize>();
+    u32::try_from(len).expect("a body is little longer than its packet")
+}
+
 /// Takes so many bytes off the front, if there are.
 pub(crate) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (front, rest) = bytes.split_at_checked(count)?;
@@ -131,9 +131,9 @@ mod tests {
         let now = Now { time: Time::from_millis(500), wall: WallTime(5_020_000) };
         let read = Message::decode(&body, Some(Place::new(1, 64)), now).expect("nothing happened to it");
         assert_eq!(read.view().payload, b"payload");
-        assert_eq!(read.expires, Some(Time::from_millis(40_500)), "of 60 s, 20 passed");
+        assert_eq!(read.expires(), Some(Time::from_millis(40_500)), "of 60 s, 20 passed");
         assert_eq!(read.place(), Some(Place::new(1, 64)));
-        assert_eq!(MessageRef { expires: written.expires, ..read.view() }.to_message(), written);
+        assert_eq!(MessageRef { expires: written.expires(), ..read.view() }.to_message(), written);
     }
 
     #[test]

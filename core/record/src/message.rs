@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use martlet_packet::QoS;
 
+use crate::body::encoded_len;
 use crate::place::PlaceCell;
 use crate::{Place, SessionNumber, Stored, Time};
 
@@ -41,8 +42,9 @@ pub struct Message {
     pub retain: bool,
     /// Who published it.
     pub publisher: SessionNumber,
-    /// When it expires; `None`: never.
-    pub expires: Option<Time>,
+    expires: Option<Time>,
+    /// Bytes of its body in the log.
+    encoded_len: u32,
     /// The version of the retained message it became; zero when it was not retained.
     pub version: u64,
     place: PlaceCell,
@@ -87,6 +89,10 @@ impl<'a> MessageRef<'a> {
             retain: self.retain,
             publisher: self.publisher,
             expires: self.expires,
+            encoded_len: encoded_len(
+                [self.topic.len(), self.properties.len(), self.payload.len()],
+                self.expires.is_some(),
+            ),
             version: self.version,
             place: PlaceCell::default(),
         }
@@ -116,6 +122,8 @@ impl Message {
     ) -> Self {
         let Parts { block, topic_len, properties_len } = parts;
         let publisher = SessionNumber::NODE;
+        let payload_len = block.len() - usize::from(topic_len) - properties_len as usize;
+        let lengths = [usize::from(topic_len), properties_len as usize, payload_len];
         let message = Self {
             block,
             topic_len,
@@ -124,6 +132,7 @@ impl Message {
             retain,
             publisher,
             expires,
+            encoded_len: encoded_len(lengths, expires.is_some()),
             version: 0,
             place: PlaceCell::default(),
         };
@@ -141,10 +150,19 @@ impl Message {
         self.place.set(place);
     }
 
+    /// When it expires; `None`: never.
+    pub fn expires(&self) -> Option<Time> {
+        self.expires
+    }
+
+    /// Bytes of its body in the log.
+    pub fn encoded_len(&self) -> usize {
+        self.encoded_len as usize
+    }
+
     /// Its body in the log, once it is there.
     pub fn stored(&self) -> Option<Stored> {
-        let len = u32::try_from(self.encoded_len()).expect("a body is little longer than its packet");
-        self.place().map(|place| Stored { place, len })
+        self.place().map(|place| Stored { place, len: self.encoded_len })
     }
 
     /// Borrowed, as the hot path takes it.

@@ -33,6 +33,8 @@ pub enum Record {
         session: SessionNumber,
         /// Why.
         why: Ending,
+        /// Copies committed up to this position had entered its queue: what became of them stands beside this record.
+        entered: Position,
     },
     /// A Subscription was made or replaced, with the retained Messages it brings.
     Subscribed(SubscribeRecord),
@@ -120,14 +122,14 @@ impl Record {
             _ => None,
         };
         let replayed = match self {
-            Self::Subscribed(made) => made.replayed.as_slice(),
-            _ => &[],
+            Self::Subscribed(made) => Some(made.queued_copies()),
+            _ => None,
         };
         let kept = match self {
             Self::KeptCopies { copies, .. } => copies.as_slice(),
             _ => &[],
         };
-        let replayed = replayed.iter().map(|copy| &copy.body);
+        let replayed = replayed.into_iter().flatten().map(|copy| &copy.body);
         one.into_iter().chain(replayed).chain(kept.iter().filter_map(|copy| copy.body.as_ref()))
     }
 }

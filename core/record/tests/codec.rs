@@ -301,7 +301,7 @@ fn record() -> impl Strategy<Value = Record> {
             }
         ),
         (session(), select(vec![Ending::CleanStart, Ending::Expired]))
-            .prop_map(|(session, why)| Record::Ended { session, why }),
+            .prop_map(|(session, why)| Record::Ended { session, why, entered: Position(7) }),
         subscribed(),
         (session(), a_filter()).prop_map(|(session, filter)| Record::Unsubscribed { session, filter }),
         publishes(),

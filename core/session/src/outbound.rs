@@ -340,6 +340,17 @@ impl Outbound {
         Some(copy)
     }
 
+    /// The QoS of a copy that was never sent.
+    pub fn queued_qos(&self, ordinal: Ordinal) -> Option<QoS> {
+        match self.queued.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal) {
+            Ok(place) => Some(self.queued[place].1.qos),
+            Err(_) => {
+                let place = self.spilled.binary_search_by_key(&ordinal, |spilled| spilled.ordinal).ok()?;
+                Some(self.spilled[place].qos())
+            }
+        }
+    }
+
     /// PUBREC came for this copy: the Message itself is no longer needed.
     pub fn received(&mut self, ordinal: Ordinal, state: CopyState) {
         let Some(copy) = self.find_ordinal(ordinal) else { return };

@@ -47,10 +47,11 @@ impl Early {
         copies.into_iter().filter(move |(position, _)| *position > entered).map(|(_, copy)| copy)
     }
 
-    /// The Session ended before it was written down: only what another member must get is left.
-    pub(super) fn forget(&mut self, session: SessionNumber) {
+    /// The Session ended before it was written down. What became of the copies it had was decided then; of those behind
+    /// them, what another member must get is left.
+    pub(super) fn forget(&mut self, session: SessionNumber, entered: Position) {
         if let Some(copies) = self.copies.get_mut(&session) {
-            copies.retain(|(_, copy)| copy.share.is_some());
+            copies.retain(|(position, copy)| *position > entered && copy.share.is_some());
         }
     }
 

@@ -114,7 +114,8 @@ impl<'a> Decoder<'a, '_> {
             kind::DISCONNECTED => self.disconnected()?,
             kind::ENDED => {
                 let session = self.session()?;
-                Record::Ended { session, why: self.choice("ending", values::ending_from)? }
+                let why = self.choice("ending", values::ending_from)?;
+                Record::Ended { session, why, entered: Position(self.number("position")?) }
             }
             kind::SUBSCRIBED => Record::Subscribed(self.subscribed()?),
             kind::UNSUBSCRIBED => Record::Unsubscribed { session: self.session()?, filter: self.filter()? },

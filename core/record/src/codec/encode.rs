@@ -61,9 +61,10 @@ impl Encoder<'_> {
             Record::Disconnected { session, expiry, will_discarded, at } => {
                 self.disconnected(*session, *expiry, *will_discarded, *at);
             }
-            Record::Ended { session, why } => {
+            Record::Ended { session, why, entered } => {
                 self.of(kind::ENDED).session(*session);
                 self.byte(values::ending(*why));
+                self.number(entered.0);
             }
             Record::Subscribed(made) => self.of(kind::SUBSCRIBED).subscribed(made),
             Record::Unsubscribed { session, filter } => {
