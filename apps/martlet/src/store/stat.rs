@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use martlet_server::tools::{Amount, Oldest, QueueStat, Stat};
 
 use super::progress::Bar;
-use super::words::{self, BOLD, age, bytes, count, many, moment, styled};
+use super::words::{self, BOLD, age, bytes, clock, count, many, moment, styled};
 use super::{Folder, report};
 
 const HELP: &str = "\
@@ -37,11 +37,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let text = if args.json {
         format!("{}\n", stat.to_json())
     } else {
-        format!(
-            "{}\n\n{}",
-            styled(BOLD, &store.folder().display().to_string()),
-            figures(&stat, Timestamp::now())
-        )
+        let folder = styled(BOLD, &store.folder().display().to_string());
+        let made = clock(stat.created, "%Y-%m-%d %H:%M:%S");
+        format!("{folder}: format {}, made {made}\n\n{}", stat.format, figures(&stat, Timestamp::now()))
     };
     words::print(&text)?;
     Ok(ExitCode::SUCCESS)

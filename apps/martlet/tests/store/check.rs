@@ -63,7 +63,7 @@ fn records_that_decayed_in_the_log_are_found_and_their_clients_are_named() {
     steady(|| {
         insta::assert_snapshot!(said.out, @r#"
     segment [n], byte [n]: records are missing, positions [n] to [n]: a frame cannot be read that had been on the disk
-      concerns  client "reader", client "other"
+      concerns  client "other", client "reader"
       cure      bring back a copy of the store; or `martlet store repair`, which keeps everything else
 
     without a copy of the store is lost:
@@ -83,6 +83,20 @@ fn records_that_decayed_in_the_log_are_found_and_their_clients_are_named() {
       martlet store check --data-dir [folder]
     "#)
     });
+}
+
+#[test]
+fn several_gaps_are_found_at_once_each_with_its_clients() {
+    let folder = folder();
+    let broker = start(folder.path());
+    fill(&broker);
+    let cut = cut(folder.path());
+    damage(cut.path(), "first");
+    damage(cut.path(), "third");
+    let checked = run(cut.path(), &["check", "--json"]).json();
+    let clients: Vec<_> =
+        checked["problems"].as_array().unwrap().iter().map(|problem| &problem["clients"]).collect();
+    assert_eq!(clients, [&json!(["other", "reader"]), &json!(["reader"])]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 mod check;
 mod dump;
 mod export;
+mod flips;
 mod repair;
 mod stat;
 

@@ -36,7 +36,7 @@ fn a_broker_starts_on_what_is_left_and_has_everything_else() {
     steady(|| {
         insta::assert_snapshot!(said.out, @r#"
     segment [n], byte [n]: records are missing, positions [n] to [n]: a frame cannot be read that had been on the disk
-      concerns  client "reader", client "other"
+      concerns  client "other", client "reader"
       cure      bring back a copy of the store; or `martlet store repair`, which keeps everything else
 
     without a copy of the store is lost:

@@ -9,6 +9,7 @@ use crate::support::{cut, fill, filled, folder, kept, run, start, steady};
 fn figures_are_those_of_what_was_put_in() {
     let folder = filled();
     let stat = run(folder.path(), &["stat", "--json"]).json();
+    assert_eq!(stat["format"], 1);
     assert_eq!(stat["sessions"], json!({ "connected": 0, "absent": 2 }));
     assert_eq!(stat["waiting"]["messages"], 4 + 2, "four for one, two of them for the other too");
     assert_eq!(stat["in_flight"], 0);
@@ -45,7 +46,7 @@ fn people_read_who_holds_what() {
     let folder = filled();
     steady(|| {
         insta::assert_snapshot!(run(folder.path(), &["stat"]).out, @r#"
-    [folder]
+    [folder]: format 1, made [time]
 
     on disk    [bytes]: 256.00 KiB in 1 segment
                [bytes] set aside for [n] more

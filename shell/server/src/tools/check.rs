@@ -2,11 +2,11 @@
 //!
 //! A log with a gap is read as a repair would leave it: the repair is tried in memory first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use martlet_disk::{Content, Damage, OpenError, Recovered, Repaired, Torn};
-use martlet_record::{Now, Place, Stored};
+use martlet_disk::{Content, Damage, FrameHead, OpenError, Recovered, Repaired, Torn};
+use martlet_record::{Now, Place, Position, SessionNumber, Stored};
 
 use super::contents::{Contents, Holder};
 use super::problem::{Concerned, Fault, Problem};
@@ -82,13 +82,38 @@ impl Store {
     }
 
     fn check_as_if_repaired(self, damage: &Damage, progress: Progress<'_>) -> Result<Checked, OpenError> {
+        let sessions = self.sessions_in_gaps()?;
         let taken_out = self.inspection.repair()?;
         let inspection = martlet_disk::inspect(self.files.clone())?;
         let repaired = Self { inspection, ..self };
         let (contents, mut recovered) = repaired.contents(progress)?;
         recovered.lost.retain(|lost| taken_out.iter().all(|gap| gap.positions != *lost));
-        let gaps = taken_out.iter().map(|gap| gap_problem(gap, damage, &contents)).collect();
+        let clients = contents.clients();
+        let problem = |gap: &Repaired| {
+            let positions = Position(gap.positions.start)..Position(gap.positions.end);
+            let named = sessions.range(positions).flat_map(|(_, sessions)| sessions);
+            let named: BTreeSet<_> = named.filter_map(|session| clients.get(session)).collect();
+            let concerned = named.into_iter().map(|client| Concerned::Client((*client).to_owned()));
+            Problem { place: gap.place, fault: fault_of(gap, damage), concerned: concerned.collect() }
+        };
+        let gaps = taken_out.iter().map(problem).collect();
         repaired.verify(&contents, recovered, gaps, progress)
+    }
+
+    /// Sessions of the frames that a repair would take out, as far as anything can be made out of them.
+    fn sessions_in_gaps(&self) -> Result<BTreeMap<Position, Vec<SessionNumber>>, OpenError> {
+        let gaps = self.inspection.plan()?;
+        let mut places = BTreeMap::new();
+        let mut each = |head: FrameHead| {
+            if gaps.iter().any(|gap| gap.positions.contains(&head.position.0)) {
+                places.insert(head.position, head.place);
+            }
+        };
+        self.inspection.heads(&mut each, &mut |_, _| {})?;
+        places
+            .into_iter()
+            .map(|(position, place)| Ok((position, self.inspection.sessions_at(place)?)))
+            .collect()
     }
 
     fn verify(
@@ -179,19 +204,14 @@ fn together(bodies: &[(Stored, Holder<'_>)]) -> usize {
     count
 }
 
-/// What a repair would take out.
-fn gap_problem(gap: &Repaired, damage: &Damage, contents: &Contents) -> Problem {
+/// Why a repair would take something out.
+fn fault_of(gap: &Repaired, damage: &Damage) -> Fault {
     let is_first = (gap.place.segment(), u64::from(gap.place.offset())) == (damage.segment, damage.offset);
-    let clients = contents.clients();
-    let named = damage.sessions.iter().filter(|_| is_first).filter_map(|session| clients.get(session));
-    let fault = if gap.positions.is_empty() {
-        Fault::Missing
-    } else {
-        let what = if is_first { damage.what } else { "nothing there can be read" };
-        Fault::Gap { positions: gap.positions.clone(), what }
-    };
-    let concerned = named.map(|client| Concerned::Client((*client).to_owned())).collect();
-    Problem { place: gap.place, fault, concerned }
+    let what = if is_first { damage.what } else { "nothing there can be read" };
+    match gap.positions.is_empty() {
+        true => Fault::Missing,
+        false => Fault::Gap { positions: gap.positions.clone(), what },
+    }
 }
 
 fn is_within(place: Place, start: Place, bytes: u64) -> bool {

@@ -13,6 +13,8 @@ impl Stat {
     pub fn to_json(&self) -> Value {
         let Self { sizes, totals, recovered, .. } = self;
         json!({
+            "format": self.format,
+            "created": self.created.0,
             "files": {
                 "bytes": sizes.bytes(),
                 "segments": sizes.segments,

@@ -13,6 +13,10 @@ const QUEUES_MAX: usize = 10;
 /// A store in figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
+    /// The version of its format.
+    pub format: u32,
+    /// When it was made.
+    pub created: WallTime,
     /// Its files.
     pub sizes: Sizes,
     /// Bytes of the log that were written; the rest of its segments is room.
@@ -102,6 +106,8 @@ impl Store {
         let written = self.written(asked.map(|stored| stored.place).collect(), progress)?;
         let queues = longest.into_iter().zip(firsts);
         Ok(Stat {
+            format: self.inspection.format(),
+            created: self.inspection.created(),
             sizes: self.sizes,
             written_bytes: written.bytes,
             recovered,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use martlet_disk::OpenError;
+use martlet_disk::{FrameHead, OpenError};
 use martlet_record::{Place, Stored, WallTime};
 
 use super::{Progress, Stage, Store};
@@ -32,23 +32,19 @@ impl Store {
         places.sort_unstable();
         let mut places = places.into_iter().peekable();
         let mut ends = BTreeMap::new();
-        let mut written = Written::default();
-        let mut done = 0;
-        self.inspection.frames(&mut |frame| {
-            done += frame.bytes;
-            progress(Stage::Frames, done.min(self.sizes.log_bytes), self.sizes.log_bytes);
-            let end = u64::from(frame.place.offset()) + frame.bytes;
-            ends.insert(frame.place.segment(), end);
+        let mut at = HashMap::new();
+        let mut each = |head: FrameHead| {
+            let end = u64::from(head.place.offset()) + head.bytes;
+            ends.insert(head.place.segment(), end);
             // Frames and places ascend.
-            while places.next_if(|place| *place < frame.place).is_some() {}
+            while places.next_if(|place| *place < head.place).is_some() {}
             let is_inside =
-                |place: &Place| place.segment() == frame.place.segment() && u64::from(place.offset()) < end;
+                |place: &Place| place.segment() == head.place.segment() && u64::from(place.offset()) < end;
             while let Some(place) = places.next_if(is_inside) {
-                written.at.insert(place, frame.wall);
+                at.insert(place, head.wall);
             }
-        })?;
-        progress(Stage::Frames, self.sizes.log_bytes, self.sizes.log_bytes);
-        written.bytes = ends.values().sum();
-        Ok(written)
+        };
+        self.inspection.heads(&mut each, &mut |done, total| progress(Stage::Frames, done, total))?;
+        Ok(Written { at, bytes: ends.values().sum() })
     }
 }
