@@ -150,9 +150,17 @@ enum Gap {
 
 const GAPS: [Gap; 5] = [Gap::Submitted, Gap::Queued, Gap::Sent, Gap::Received, Gap::Finished];
 
+/// When a checkpoint begins beside it, whose slices are written when all is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checkpoint {
+    Never,
+    BeforeTheMessage,
+    BeforeTheEnd,
+}
+
 /// A Message for a group of two: its copy comes so far with the first, whose Session ends then. Also how long the log was
 /// when the Message was in it.
-fn ended_in(gap: Gap, qos: u8, backwards: bool, checkpoint: bool) -> (World<MemoryLog>, usize) {
+fn ended_in(gap: Gap, qos: u8, backwards: bool, checkpoint: Checkpoint) -> (World<MemoryLog>, usize) {
     let mut world = logged();
     for client_id in ["chosen", "other"] {
         let member = world.join(kept(client_id));
@@ -165,6 +173,10 @@ fn ended_in(gap: Gap, qos: u8, backwards: bool, checkpoint: bool) -> (World<Memo
     if backwards {
         world.submit_backwards();
     }
+    world.hold_slices(true);
+    if checkpoint == Checkpoint::BeforeTheMessage {
+        world.journal().begin_checkpoint();
+    }
     world.post(writer, publish_qos("t", b"x", qos, 1));
     if gap == Gap::Submitted {
         world.dial(connect("chosen").keep_alive(0));
@@ -174,9 +186,8 @@ fn ended_in(gap: Gap, qos: u8, backwards: bool, checkpoint: bool) -> (World<Memo
     }
     let published = world.journal().len();
     world.settle();
-    if checkpoint {
+    if checkpoint == Checkpoint::BeforeTheEnd {
         world.journal().begin_checkpoint();
-        world.turns(2);
     }
     if let Some(chosen) = chosen.filter(|_| gap != Gap::Submitted) {
         assert_eq!(world.hears(chosen), [format!("PUBLISH t q{qos} #1 'x'")]);
@@ -189,6 +200,8 @@ fn ended_in(gap: Gap, qos: u8, backwards: bool, checkpoint: bool) -> (World<Memo
         answers.into_iter().for_each(|answer| world.send(chosen, answer));
     }
     world.join(connect("chosen").keep_alive(0));
+    world.hold_slices(false);
+    world.settle();
     (world, published)
 }
 
@@ -215,14 +228,9 @@ fn expected(gap: Gap, qos: u8, is_whole: bool) -> std::ops::RangeInclusive<usize
 #[test]
 fn a_copy_whose_session_ended_goes_to_another_member_once_over_restarts() {
     for gap in GAPS {
-        for (qos, backwards, checkpoint) in [
-            (1, false, false),
-            (1, true, false),
-            (1, false, true),
-            (2, false, false),
-            (2, true, false),
-            (2, false, true),
-        ] {
+        let checkpoints = [Checkpoint::Never, Checkpoint::BeforeTheMessage, Checkpoint::BeforeTheEnd];
+        let of_qos = |qos| checkpoints.into_iter().flat_map(move |at| [(qos, false, at), (qos, true, at)]);
+        for (qos, backwards, checkpoint) in of_qos(1).chain(of_qos(2)) {
             if gap == Gap::Received && qos == 1 {
                 continue;
             }
@@ -230,7 +238,7 @@ fn a_copy_whose_session_ended_goes_to_another_member_once_over_restarts() {
             world.crash();
             world.settle();
             let count = count_other(&mut world);
-            let told = format!("{gap:?} QoS {qos} backwards {backwards} checkpoint {checkpoint}");
+            let told = format!("{gap:?} QoS {qos} backwards {backwards} checkpoint {checkpoint:?}");
             assert!(expected(gap, qos, true).contains(&count), "{count} times: {told}");
             world.crash();
             assert_eq!(count_other(&mut world), count, "a life later: {told}");
@@ -245,9 +253,9 @@ fn no_copy_of_a_group_is_lost_or_given_twice_whatever_end_the_log_loses() {
             if gap == Gap::Received && qos == 1 {
                 continue;
             }
-            let (mut world, published) = ended_in(gap, qos, backwards, false);
+            let (mut world, published) = ended_in(gap, qos, backwards, Checkpoint::Never);
             for end in published..world.journal().len() {
-                let (mut world, _) = ended_in(gap, qos, backwards, false);
+                let (mut world, _) = ended_in(gap, qos, backwards, Checkpoint::Never);
                 world.journal().cut_off(end);
                 world.crash();
                 world.settle();
@@ -266,7 +274,7 @@ fn a_copy_whose_session_ended_goes_to_another_member_unless_the_first_may_have_i
     for gap in GAPS {
         for qos in [1, 2] {
             if gap != Gap::Received || qos == 2 {
-                let (mut world, _) = ended_in(gap, qos, false, false);
+                let (mut world, _) = ended_in(gap, qos, false, Checkpoint::Never);
                 let count = count_other(&mut world);
                 assert!(expected(gap, qos, true).contains(&count), "{count} times: {gap:?} QoS {qos}");
             }

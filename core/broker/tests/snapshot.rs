@@ -111,6 +111,20 @@ fn no_number_of_a_session_returns() {
     assert!(number(&mut world) > first + ShardId::COUNT as u64);
 }
 
+#[test]
+fn no_version_of_a_retained_message_returns() {
+    let mut world = World::logged(Settings::new(Dialect::NATIVE), 1);
+    let writer = world.join(connect("writer"));
+    world.send(writer, retain("t", b"first"));
+    world.send(writer, retain("t", b""));
+    world.journal().begin_checkpoint();
+    world.settle();
+    world.crash();
+    let writer = world.join(connect("writer"));
+    world.send(writer, retain("t", b"third"));
+    assert_eq!(retained(&world.node), [("t".to_owned(), b"third".to_vec(), 3)]);
+}
+
 /// All merges of two lists that keep the order of each.
 fn merges(one: &[Batch], other: &[Batch]) -> Vec<Vec<Batch>> {
     let ([first, rest @ ..], [other_first, other_rest @ ..]) = (one, other) else {
