@@ -270,6 +270,7 @@ fn come_back(play: &mut Play<MemoryLog>) {
 fn lived(events: &[Event], dialect: Dialect, overflow: Overflow, delay: u64) -> World<MemoryLog> {
     let mut settings = narrow(dialect);
     settings.queue.overflow = overflow;
+    settings.keeps_qos0 = delay == 1;
     let mut play = Play::new(World::logged(settings, delay));
     come_back(&mut play);
     for (client, filter) in (0..CLIENTS.len()).zip([1, 2, 3, 3]) {
