@@ -34,8 +34,8 @@ pub(crate) struct Arguments {
     /// Messages published one by one for the latency at idle, and raw syncs of the disk.
     #[arg(long, default_value_t = 400)]
     syncs: usize,
-    /// Messages for each figure of bytes on the device.
-    #[arg(long, default_value_t = 400_000)]
+    /// Copies of messages for each figure of bytes on the device.
+    #[arg(long, default_value_t = 2_000_000)]
     device_messages: u64,
     /// Only these parts.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Races, Part::Device, Part::Idle])]
@@ -234,12 +234,12 @@ fn weigh(layout: &Layout, arguments: &Arguments, setup: &Setup) -> Result<f64> {
     race.publish(arguments.device_messages)?;
     disk.sync()?;
     let before = disk.bytes_written()?;
-    race.publish(arguments.device_messages)?;
+    let messages = race.publish(arguments.device_messages)?;
     disk.sync()?;
     let written = disk.bytes_written()? - before;
     drop(race);
     broker.kill();
-    Ok(written as f64 / arguments.device_messages as f64)
+    Ok(written as f64 / messages as f64)
 }
 
 /// One publisher, one message at a time, and the same disk without a broker, in turns.

@@ -130,18 +130,19 @@ impl Race {
         })
     }
 
-    /// Publishes about so many messages, shared among all publishers.
-    pub(super) fn publish(&mut self, messages: u64) -> Outcome<()> {
-        let each = messages / self.publishers.len() as u64;
+    /// Publishes messages until about so many copies of them are delivered; says how many messages that were.
+    pub(super) fn publish(&mut self, copies: u64) -> Outcome<u64> {
+        let each = (copies / self.layout.copies() / self.publishers.len() as u64).max(1);
         let published = self.fleet.publishers().map(Publisher::published).max().unwrap_or(0);
         self.publishers_goal(published + each);
-        // Ten thousand messages a second is slow for any broker and any disk.
-        let patience = PATIENCE + Duration::from_millis(messages / 10);
+        // Ten thousand copies a second is slow for any broker and any disk.
+        let patience = PATIENCE + Duration::from_millis(copies / 10);
         let done = self
             .fleet
             .run_until(Instant::now() + patience, |fleet| fleet.publishers().all(Publisher::is_done))?;
-        ensure!(done, "{messages} messages were not published within {patience:?}");
-        self.finish()
+        ensure!(done, "{copies} copies were not delivered within {patience:?}");
+        self.finish()?;
+        Ok(each * self.publishers.len() as u64)
     }
 
     /// Publishing ends; waits for the last copy.
