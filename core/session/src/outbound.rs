@@ -93,8 +93,8 @@ pub struct Outbound {
     unfinished: usize,
     /// Bytes of all copies.
     bytes: usize,
-    /// Bytes of those in `spilled`.
-    spilled_bytes: usize,
+    /// Bytes of those in `queued`.
+    queued_bytes: usize,
     /// The journal knows that copies before this one were sent.
     sent_told: Ordinal,
 }
@@ -135,7 +135,7 @@ impl Vacant for Outbound {
             open: 0,
             unfinished: 0,
             bytes: 0,
-            spilled_bytes: 0,
+            queued_bytes: 0,
             sent_told: Ordinal(0),
         };
         &VACANT
@@ -148,11 +148,8 @@ impl Outbound {
         let ordinal = self.skip();
         self.bytes += copy.size();
         match Spilled::new(ordinal, &copy).filter(|_| spills || !self.spilled.is_empty()) {
-            Some(spilled) => {
-                self.spilled_bytes += copy.size();
-                self.spilled.push_back(spilled);
-            }
-            None => self.queued.push_back((ordinal, copy)),
+            Some(spilled) => self.spilled.push_back(spilled),
+            None => self.push_queued(ordinal, copy),
         }
         ordinal
     }
@@ -171,7 +168,7 @@ impl Outbound {
 
     /// Would one more of `size` bytes be too much to be kept at hand?
     pub fn is_crowded(&self, size: usize, limits: &QueueLimits) -> bool {
-        self.bytes - self.spilled_bytes + size > limits.memory_bytes
+        self.queued_bytes + size > limits.memory_bytes
     }
 
     /// The copy that would be sent next, if it were never sent before.
@@ -182,7 +179,10 @@ impl Outbound {
     /// Takes out the copy that waited longest unsent.
     pub fn pop_queued(&mut self) -> Option<(Ordinal, MessageCopy)> {
         let (ordinal, copy) = match self.queued.pop_front() {
-            Some(first) => first,
+            Some(first) => {
+                self.queued_bytes -= first.1.size();
+                first
+            }
             None => self.pop_spilled()?,
         };
         self.bytes -= copy.size();
@@ -328,12 +328,14 @@ impl Outbound {
     /// Takes out a copy that was never sent.
     pub fn remove_queued(&mut self, ordinal: Ordinal) -> Option<MessageCopy> {
         let copy = match self.queued.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal) {
-            Ok(place) => self.queued.remove(place)?.1,
+            Ok(place) => {
+                let (_, copy) = self.queued.remove(place)?;
+                self.queued_bytes -= copy.size();
+                copy
+            }
             Err(_) => {
                 let place = self.spilled.binary_search_by_key(&ordinal, |spilled| spilled.ordinal).ok()?;
-                let (_, copy) = self.spilled.remove(place)?.into_copy();
-                self.spilled_bytes -= copy.size();
-                copy
+                self.spilled.remove(place)?.into_copy().1
             }
         };
         self.bytes -= copy.size();
@@ -385,10 +387,10 @@ impl Outbound {
             self.in_flight.insert(place, Flight { ordinal, seen: false, copy });
             self.unfinished += 1;
         } else if let Some(spilled) = Spilled::new(ordinal, &copy) {
-            self.spilled_bytes += copy.size();
             let place = self.spilled.partition_point(|spilled| spilled.ordinal < ordinal);
             self.spilled.insert(place, spilled);
         } else {
+            self.queued_bytes += copy.size();
             let place = self.queued.partition_point(|(queued, _)| *queued < ordinal);
             self.queued.insert(place, (ordinal, copy));
         }
@@ -412,10 +414,10 @@ impl Outbound {
         }
         while let Some((ordinal, copy)) = self.queued.pop_back() {
             if let Some(spilled) = Spilled::new(ordinal, &copy) {
-                self.spilled_bytes += copy.size();
                 self.spilled.push_front(spilled);
             }
         }
+        self.queued_bytes = 0;
         self.queued.shrink_to_fit();
     }
 
@@ -455,7 +457,7 @@ impl Outbound {
         } else if self.spilled.front().is_some_and(|first| first.ordinal == ordinal)
             && let Some((_, copy)) = self.pop_spilled()
         {
-            self.queued.push_back((ordinal, MessageCopy { body: Some(Body::Held(message)), ..copy }));
+            self.push_queued(ordinal, MessageCopy { body: Some(Body::Held(message)), ..copy });
         }
     }
 
@@ -501,13 +503,17 @@ impl Outbound {
         queued.or_else(|| self.spilled.front().map(|spilled| spilled.ordinal))
     }
 
+    fn push_queued(&mut self, ordinal: Ordinal, copy: MessageCopy) {
+        self.queued_bytes += copy.size();
+        self.queued.push_back((ordinal, copy));
+    }
+
     fn pop_spilled(&mut self) -> Option<(Ordinal, MessageCopy)> {
-        let (ordinal, copy) = self.spilled.pop_front()?.into_copy();
-        self.spilled_bytes -= copy.size();
+        let first = self.spilled.pop_front()?;
         if self.spilled.is_empty() {
             self.spilled = VecDeque::new();
         }
-        Some((ordinal, copy))
+        Some(first.into_copy())
     }
 
     /// Copies that wait unsent.

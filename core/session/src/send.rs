@@ -161,6 +161,9 @@ impl Session {
                 }
                 CopyState::Received | CopyState::Finished | CopyState::Queued => Sent::Sent,
             };
+            if self.recorded {
+                copy.let_go();
+            }
             self.outbound.seen();
             if sent == Sent::Sent
                 && let Some(bytes) = publish_bytes
@@ -203,17 +206,18 @@ impl Session {
                 let Some((ordinal, copy)) = self.outbound.pop_queued() else { break };
                 let sent = send_once(connection, &copy, outgoing, now);
                 traffic.count(copy.payload_len());
-                settle(
-                    ordinal,
-                    copy,
-                    if sent == Sent::TooLarge { Settled::TooLarge } else { Settled::Delivered },
-                );
+                let how = if sent == Sent::TooLarge { Settled::TooLarge } else { Settled::Delivered };
+                settle(ordinal, copy, how);
                 continue;
             }
             let Some((ordinal, copy)) = self.outbound.start() else { break };
             let bytes = copy.payload_len();
-            if send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now) != Sent::TooLarge {
+            let sent = send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now);
+            if sent != Sent::TooLarge {
                 traffic.count(bytes);
+                if self.recorded {
+                    copy.let_go(); // Only another Network Connection needs it again.
+                }
             } else if let Some(copy) = self.outbound.finish(ordinal) {
                 // [MQTT-3.1.2-25]
                 settle(ordinal, copy, Settled::TooLarge);
