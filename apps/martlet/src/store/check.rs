@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 /// Checks a store, and shows how far it is.
 pub(super) fn check(folder: &Folder) -> Result<Checked> {
     let store = folder.open()?;
-    let mut bar = Bar::new();
+    let mut bar = Bar::default();
     let checked = store.check(&mut |stage, done, total| bar.show(stage, done, total));
     bar.clear();
     checked.map_err(|error| folder.explain(error))

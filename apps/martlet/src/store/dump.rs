@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut printed = Ok(());
-    let mut bar = Some(Bar::new());
+    let mut bar = Some(Bar::default());
     let dumped = store.dump(
         &wanted,
         &mut |line| {

@@ -35,7 +35,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let store = args.folder.open()?;
-    let mut bar = (!io::stdout().is_terminal()).then(Bar::new);
+    let mut bar = (!io::stdout().is_terminal()).then(Bar::default);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut unreadable = 0;
     let mut printed = Ok(());

@@ -3,39 +3,42 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use martlet_server::tools::Stage;
 
-/// A bar on standard error; nothing where that is no terminal.
-#[derive(Debug)]
-pub(super) struct Bar {
-    bar: ProgressBar,
-    stage: Option<Stage>,
-}
+/// A bar on standard error for each stage; nothing where that is no terminal.
+#[derive(Debug, Default)]
+pub(super) struct Bar(Option<(Stage, ProgressBar)>);
 
 impl Bar {
-    pub(super) fn new() -> Self {
-        let style = ProgressStyle::with_template("{msg:20} [{bar:40}] {percent:>3} %  {eta} left");
-        let bar = ProgressBar::new(0);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Self { bar, stage: None }
-    }
-
     /// So much of so much is done.
     pub(super) fn show(&mut self, stage: Stage, done: u64, total: u64) {
-        if self.stage.replace(stage) != Some(stage) {
-            self.bar.reset();
-            self.bar.set_message(match stage {
-                Stage::Log => "Reading records",
-                Stage::Frames => "Verifying the log",
-                Stage::Messages => "Reading messages",
-            });
+        match &self.0 {
+            Some((shown, bar)) if *shown == stage => {
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            _ => {
+                self.clear();
+                self.0 = Some((stage, begin(stage, total)));
+            }
         }
-        self.bar.set_length(total);
-        self.bar.set_position(done);
     }
 
     /// Gives the terminal back.
-    pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+    pub(super) fn clear(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
     }
+}
+
+fn begin(stage: Stage, total: u64) -> ProgressBar {
+    let message = match stage {
+        Stage::Log => "Reading records",
+        Stage::Frames => "Reading the log",
+        Stage::Messages => "Reading messages",
+    };
+    let style = ProgressStyle::with_template("{msg:16} [{bar:40}] {percent:>3} %  {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_message(message).with_style(style.progress_chars("=> "))
 }
 
 impl Drop for Bar {

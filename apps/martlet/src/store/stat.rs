@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let store = args.folder.open()?;
-    let mut bar = Bar::new();
+    let mut bar = Bar::default();
     let stat = store.stat(&mut |stage, done, total| bar.show(stage, done, total));
     bar.clear();
     let stat = stat.map_err(|error| args.folder.explain(error))?;
