@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use martlet_record::{
-    Batch, BatchNumber, Body, Completion, Message, Now, Outcome, Place, Position, Record, ShardId,
+    Batch, BatchNumber, Completion, Message, Now, Outcome, Place, Position, Record, ShardId,
 };
 
 use crate::disk::Disk;
-use crate::life::Life;
+use crate::life::{Life, keep_contents};
 use crate::model::Fold;
 use crate::{Model, SimulatedFiles};
 
@@ -37,17 +37,18 @@ pub struct Books {
     models: Vec<Model>,
     /// What is if everything is in the log that may be.
     possible: Fold,
+    inherited: BTreeMap<Place, Arc<Message>>,
     contents: BTreeMap<Place, Arc<Message>>,
 }
 
 impl Books {
     /// The books of a life that begins with this model, on files that were recovered; `began` is their disk before that,
-    /// `contents` what lies in the places that the model names.
+    /// `inherited` the Messages that lie in the log.
     pub fn new(
         files: SimulatedFiles,
         began: Disk,
         model: Model,
-        contents: BTreeMap<Place, Arc<Message>>,
+        inherited: BTreeMap<Place, Arc<Message>>,
     ) -> Self {
         // Until it was recovered the promises of the life before count, of which the first store has none.
         let born = if began.files().next().is_some() { files.steps() } else { 0 };
@@ -59,7 +60,8 @@ impl Books {
             commits: Vec::new(),
             models: vec![model.clone()],
             possible: Fold::from(model),
-            contents,
+            contents: inherited.clone(),
+            inherited,
         }
     }
 
@@ -83,38 +85,32 @@ impl Books {
                 assert!(!is_failed, "nothing is acknowledged after a failure");
                 Some(self.files.steps())
             }
-            Outcome::Unknown => None,
-            Outcome::Rejected(_) => return,
+            Outcome::Unknown if may_be_there(batch) => None,
+            Outcome::Unknown | Outcome::Rejected(_) => return,
         };
-        // Of what nobody knows about only that can be in the log whose Messages were given places.
-        let mut bodies = batch.records.iter().flat_map(Record::bodies);
-        if bodies.all(|body| body.stored().is_some()) {
-            self.possible.fold(batch, *position);
-            self.models.push(self.possible.model.clone());
-            let (batch, position) = (Arc::clone(batch), *position);
-            self.keep_contents(&batch);
-            self.commits.push(Commit { batch, position, submitted, acknowledged });
+        self.possible.fold(batch, *position);
+        self.models.push(self.possible.model.clone());
+        let (batch, position) = (Arc::clone(batch), *position);
+        keep_contents(&mut self.contents, &batch);
+        self.commits.push(Commit { batch, position, submitted, acknowledged });
+    }
+
+    /// The life so far.
+    pub fn life(&self, now: Now) -> Life {
+        Life {
+            disk: self.began.clone(),
+            trace: self.files.trace(),
+            born: self.born,
+            commits: self.commits.clone(),
+            models: self.models.clone(),
+            inherited: self.inherited.clone(),
+            contents: self.contents.clone(),
+            now,
         }
     }
+}
 
-    /// What is acknowledged, if nothing failed.
-    pub fn model(&self) -> &Model {
-        &self.possible.model
-    }
-
-    /// The life that is over.
-    pub fn into_life(self, now: Now) -> Life {
-        let Self { files, began, born, commits, models, contents, .. } = self;
-        Life { disk: began, trace: files.trace(), born, commits, models, contents, now }
-    }
-
-    fn keep_contents(&mut self, batch: &Batch) {
-        for body in batch.records.iter().flat_map(Record::bodies) {
-            if let (Body::Held(message), Some(stored)) = (body, body.stored()) {
-                let before = self.contents.insert(stored.place, Arc::clone(message));
-                let is_same = before.is_none_or(|before| crate::life::is_same(&before, message));
-                assert!(is_same, "{stored:?} names two Messages");
-            }
-        }
-    }
+/// Of what nobody knows about only that can be in the log whose Messages were given places.
+fn may_be_there(batch: &Batch) -> bool {
+    batch.records.iter().flat_map(Record::bodies).all(|body| body.stored().is_some())
 }

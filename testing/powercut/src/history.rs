@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use martlet_record::Time;
 
-use crate::life::{Broken, End, Ended, Life, recover};
+use crate::books::Commit;
+use crate::broker::broker_history;
+use crate::life::{Also, Broken, End, Ended, Life, recover};
 use crate::process::{Process, moment};
 use crate::{Chance, Disk, Story};
 
@@ -45,11 +47,13 @@ pub struct Failure {
     pub end: End,
     /// What was not as it must be.
     pub broken: Broken,
+    /// What that life had committed.
+    pub commits: Vec<Commit>,
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seed, life, step, end, broken } = self;
+        let Self { seed, life, step, end, broken, .. } = self;
         let what = &broken.what;
         write!(
             formatter,
@@ -60,20 +64,18 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The plan of the history with this seed, among many: most are short and cut at every step.
-pub fn plan_of(seed: u64) -> Plan {
-    let short = Plan {
-        lives: 3,
-        turns: 30,
-        cuts: Cuts::EveryStep(3),
-        payload_max: 1000,
-        has_faults: seed.is_multiple_of(3),
-    };
+/// Lives the history of this seed, one of many kinds: with a made-up story or a whole broker, short and ended at every
+/// step or long, on disks that work or break. Gives back how many ends it had; `tick` hears of each.
+pub fn any_history(seed: u64, tick: &mut dyn FnMut()) -> Result<usize, Failure> {
+    let has_faults = seed.is_multiple_of(3);
+    let short = Plan { lives: 3, turns: 30, cuts: Cuts::EveryStep(3), payload_max: 1000, has_faults };
     match seed % 8 {
-        0..=3 => short,
-        4 | 5 => Plan { turns: 60, cuts: Cuts::EveryStep(2), payload_max: 6000, ..short },
-        6 => Plan { lives: 6, turns: 400, cuts: Cuts::Anywhere(100), payload_max: 2000, ..short },
-        _ => Plan { turns: 2000, cuts: Cuts::Anywhere(150), payload_max: 300, ..short },
+        0 | 1 => history(seed, &short, tick),
+        2 => history(seed, &Plan { turns: 60, payload_max: 6000, ..short }, tick),
+        3 => history(seed, &Plan { lives: 6, turns: 400, cuts: Cuts::Anywhere(200), ..short }, tick),
+        4 => history(seed, &Plan { turns: 2000, cuts: Cuts::Anywhere(200), payload_max: 300, ..short }, tick),
+        5 | 6 => broker_history(seed, &Plan { lives: 4, cuts: Cuts::EveryStep(2), ..short }, tick),
+        _ => broker_history(seed, &Plan { turns: 300, cuts: Cuts::Anywhere(200), ..short }, tick),
     }
 }
 
@@ -85,9 +87,9 @@ pub fn history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<usize, 
     let mut now = moment(Time::from_millis(1000));
     let mut ends = 0;
     for life in 0..plan.lives {
-        let failed = |step, end, broken| Failure { seed, life, step, end, broken };
+        let failed = |step, end, broken, commits| Failure { seed, life, step, end, broken, commits };
         let its_chance = Chance::new(chance.number());
-        let found = recover(&disk, &its_chance).map_err(|broken| failed(0, End::Kill, broken))?;
+        let found = recover(&disk, &its_chance).map_err(|broken| failed(0, End::Kill, broken, Vec::new()))?;
         let mut process = Process::new(disk, found, contents, story, now, its_chance);
         if plan.has_faults {
             process.have_faults();
@@ -102,15 +104,11 @@ pub fn history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<usize, 
             tick();
         };
         let next = over
-            .end_in_many_ways(plan.cuts, &mut chance, &mut count)
-            .map_err(|(step, end, broken)| failed(step, end, broken))?;
+            .end_in_many_ways(plan.cuts, &mut chance, &mut |_, _, _, _| Ok(()), &mut count)
+            .map_err(|(step, end, broken)| failed(step, end, broken, over.commits.clone()))?;
         let Some(Ended { commits, left }) = next else { break };
-        let model = over.models[commits].clone();
-        contents = model
-            .bodies()
-            .filter_map(|body| Some((body.place, over.contents.get(&body.place)?.clone())))
-            .collect();
-        story = its_story.restarted(Chance::new(chance.number()), model);
+        contents = over.contents_of(commits);
+        story = its_story.restarted(Chance::new(chance.number()), over.models[commits].clone());
         disk = left;
         now = moment(over.now.time.after_millis(chance.below(5000)));
     }
@@ -123,6 +121,7 @@ impl Life {
         &self,
         cuts: Cuts,
         chance: &mut Chance,
+        also: Also<'_>,
         tick: &mut dyn FnMut(),
     ) -> Result<Option<Ended>, (usize, End, Broken)> {
         let mut disk = self.disk.clone();
@@ -132,7 +131,7 @@ impl Life {
             for _ in 0..times {
                 let end = if chance.once_in(8) { End::Kill } else { End::Cut };
                 let mut its_chance = Chance::new(chance.number());
-                let ended = self.check(&disk, end, step, &mut its_chance);
+                let ended = self.check(&disk, (end, step), &mut its_chance, also);
                 let ended = ended.map_err(|broken| (step, end, broken))?;
                 tick();
                 // More likely a late one.

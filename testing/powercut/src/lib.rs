@@ -8,6 +8,7 @@
 //! The one rule: the oracle ([`Model`]) is slow and obvious, and shares no code with what it judges.
 
 mod books;
+mod broker;
 mod chance;
 mod disk;
 mod files;
@@ -19,12 +20,13 @@ mod process;
 mod story;
 
 pub use books::{Books, Commit};
+pub use broker::broker_history;
 pub use chance::Chance;
 pub use disk::{Disk, Event, FileId, SECTOR};
 pub use files::{Faults, SimulatedFile, SimulatedFiles};
 pub use frames::frames;
-pub use history::{Cuts, Failure, Plan, history, plan_of};
-pub use life::{Broken, End, Ended, Life, Recovered, is_same, recover, settings};
+pub use history::{Cuts, Failure, Plan, any_history, history};
+pub use life::{Also, Broken, End, Ended, Life, Recovered, is_same, recover, settings};
 pub use model::{Fold, Model, ModelSession};
-pub use process::{Process, moment};
+pub use process::{Driver, Process, moment};
 pub use story::Story;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use martlet_disk::{Opened, Settings, open};
-use martlet_record::{Batch, Message, MessageRef, Need, Now, Place, Position, Stored};
+use martlet_record::{Batch, Body, Message, MessageRef, Need, Now, Place, Position, Record, Stored};
 
 use crate::books::Commit;
 use crate::disk::{Disk, Event};
@@ -28,7 +28,9 @@ pub struct Life {
     pub commits: Vec<Commit>,
     /// What was durable before the first of them, and after each.
     pub models: Vec<Model>,
-    /// The Messages that lie in the places that were named.
+    /// The Messages that lay in the log when it began, by their places.
+    pub inherited: BTreeMap<Place, Arc<Message>>,
+    /// Those, and all that were written.
     pub contents: BTreeMap<Place, Arc<Message>>,
     /// The clocks at its end.
     pub now: Now,
@@ -66,6 +68,9 @@ pub struct Recovered {
     /// The store, to go on with.
     pub opened: Opened<SimulatedFiles>,
 }
+
+/// Looks at a store that was opened again after such an end at this step, with so many batches.
+pub type Also<'a> = &'a mut dyn FnMut(&Recovered, End, usize, usize) -> Result<(), String>;
 
 /// A broken promise.
 #[derive(Debug, Clone)]
@@ -105,6 +110,16 @@ pub fn is_same(one: &Message, other: &Message) -> bool {
     kept(one) == kept(other)
 }
 
+/// Remembers the Messages of a batch by their places, of which each is only ever given once.
+pub(crate) fn keep_contents(contents: &mut BTreeMap<Place, Arc<Message>>, batch: &Batch) {
+    for body in batch.records.iter().flat_map(Record::bodies) {
+        if let (Body::Held(message), Some(stored)) = (body, body.stored()) {
+            let before = contents.insert(stored.place, Arc::clone(message));
+            assert!(before.is_none_or(|before| is_same(&before, message)), "{stored:?} names two Messages");
+        }
+    }
+}
+
 impl Broken {
     pub(crate) fn on(disk: &Disk) -> impl FnOnce(String) -> Self {
         |what| Self { what, disk: Box::new(disk.clone()) }
@@ -116,9 +131,15 @@ impl Broken {
 }
 
 impl Life {
-    /// Ends this life at a step, when the disk is like this, and looks whether every promise was kept. Gives back how many
-    /// batches are there, and the disk.
-    pub fn check(&self, disk: &Disk, end: End, step: usize, chance: &mut Chance) -> Result<Ended, Broken> {
+    /// Ends this life at a step, when the disk is like this, and looks whether every promise was kept, and what `also` says.
+    /// Gives back how many batches are there, and the disk.
+    pub fn check(
+        &self,
+        disk: &Disk,
+        (end, step): (End, usize),
+        chance: &mut Chance,
+        also: Also<'_>,
+    ) -> Result<Ended, Broken> {
         let left = match end {
             End::Kill => disk.killed(),
             End::Cut => disk.cut(chance),
@@ -126,6 +147,7 @@ impl Life {
         let found = recover(&left, chance)?;
         let commits = self.find(&found.model, end, step).map_err(Broken::on(&left))?;
         self.check_bodies(&found)?;
+        also(&found, end, step, commits).map_err(Broken::on(&left))?;
         self.check_again(&left, &found, chance)?;
         self.check_interrupted(&left, &found, (end, step), chance)?;
         Ok(Ended { commits, left })
@@ -143,19 +165,29 @@ impl Life {
         least..=most.max(least)
     }
 
+    /// The Messages that lie in the places that so many batches gave.
+    pub fn contents_of(&self, commits: usize) -> BTreeMap<Place, Arc<Message>> {
+        let mut contents = self.inherited.clone();
+        self.commits[..commits].iter().for_each(|commit| keep_contents(&mut contents, &commit.batch));
+        contents
+    }
+
     /// How many batches lead to this model.
     fn find(&self, model: &Model, end: End, step: usize) -> Result<usize, String> {
         let allowed = self.allowed(end, step);
         if let Some(there) = allowed.clone().rev().find(|count| self.models[*count] == *model) {
             return Ok(there);
         }
-        let other = (0..self.models.len()).rev().find(|count| self.models[*count] == *model);
-        Err(match other {
-            Some(other) => format!("{other} batches are there, and {allowed:?} were allowed"),
-            None => {
-                format!("what is there never was: {}", difference(&self.models[*allowed.end()], model))
-            }
-        })
+        let all = 0..self.models.len();
+        if let Some(other) = all.clone().rev().find(|count| self.models[*count] == *model) {
+            return Err(format!("{other} batches are there, and {allowed:?} were allowed"));
+        }
+        let closest = all.min_by_key(|count| difference(&self.models[*count], model).len());
+        let closest = closest.expect("there is a first model");
+        let rows = difference(&self.models[closest], model).concat();
+        Err(format!(
+            "what is there never was; {allowed:?} batches were allowed, and {closest} come closest:{rows}"
+        ))
     }
 
     /// Every body that is named is there, and is what was written.
@@ -186,7 +218,7 @@ impl Life {
         };
         let again = recover(&left, chance).map_err(|broken| broken.after(how))?;
         if again.model != found.model {
-            let what = format!("another state came back: {}", difference(&found.model, &again.model));
+            let what = format!("another state came back:{}", difference(&found.model, &again.model).concat());
             return Err(Broken::on(&left)(what).after(how));
         }
         self.check_bodies(&again).map_err(|broken| broken.after(how))
@@ -213,7 +245,7 @@ impl Life {
 }
 
 /// The rows that differ.
-fn difference(expected: &Model, found: &Model) -> String {
+fn difference(expected: &Model, found: &Model) -> Vec<String> {
     let (expected, found) = (expected.rows(), found.rows());
     let missing = expected.iter().filter(|(key, row)| found.get(*key) != Some(row));
     let extra = found.iter().filter(|(key, row)| expected.get(*key) != Some(row));

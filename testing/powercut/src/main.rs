@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use martlet_powercut::{Failure, frames, history, plan_of};
+use martlet_powercut::{Commit, Failure, any_history, frames};
 use parking_lot::Mutex;
 
 /// Cut the power of simulated disks under the real log, and see whether every promise is kept.
@@ -79,13 +79,26 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn one(seed: u64) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
-    match history(seed, &plan_of(seed), &mut || {}) {
+    match any_history(seed, &mut || {}) {
         Ok(cuts) => {
             writeln!(out, "history {seed}: {cuts} cuts, every promise was kept")?;
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
-            writeln!(out, "{failure}\n\nThe disk:")?;
+            writeln!(out, "{failure}\n\nIts batches:")?;
+            for (count, commit) in failure.commits.iter().enumerate() {
+                let Commit { batch, position, submitted, acknowledged } = commit;
+                let (shard, need) = (batch.shard.index(), batch.need);
+                writeln!(
+                    out,
+                    "{count} at position {}, of shard {shard}, {need:?}, submitted after {submitted} steps, acknowledged after {acknowledged:?}",
+                    position.0
+                )?;
+                for record in &batch.records {
+                    writeln!(out, "    {record:?}")?;
+                }
+            }
+            writeln!(out, "\nThe disk:")?;
             for line in frames(&failure.broken.disk) {
                 writeln!(out, "{line}")?;
             }
@@ -104,7 +117,7 @@ impl Run {
             let tick = &mut || {
                 self.cuts.fetch_add(1, Ordering::Relaxed);
             };
-            if let Err(failure) = history(seed, &plan_of(seed), tick) {
+            if let Err(failure) = any_history(seed, tick) {
                 self.failures.lock().push(failure);
             }
         }

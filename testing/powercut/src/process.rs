@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use martlet_disk::{Job, Log};
-use martlet_record::{Batch, CheckpointNumber, Message, Now, Outcome, Place, Room, ShardId, Time, WallTime};
+use martlet_record::{
+    Batch, CheckpointNumber, Completion, Message, Now, Outcome, Place, Room, ShardId, Time, WallTime,
+};
 
 use crate::books::Books;
 use crate::disk::Disk;
@@ -27,16 +29,87 @@ pub fn moment(time: Time) -> Now {
     Now { time, wall: WallTime(BEGAN + time.as_millis()) }
 }
 
-/// A process that lives.
+/// A log, and all that is done with it: the same for every life.
 #[derive(Debug)]
-pub struct Process {
+pub struct Driver {
     files: SimulatedFiles,
     log: Log<SimulatedFiles>,
     jobs: VecDeque<Job<SimulatedFiles>>,
-    chance: Chance,
-    story: Story,
     books: Books,
     now: Now,
+}
+
+impl Driver {
+    /// Goes on with a store that was recovered.
+    pub fn new(found: Recovered, books: Books, now: Now) -> Self {
+        let log = found.opened.into_log(now.time).expect("no fault was asked for");
+        Self { files: found.files, log, jobs: VecDeque::new(), books, now }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log<SimulatedFiles> {
+        &self.log
+    }
+
+    /// Steps of the disk so far.
+    pub fn steps(&self) -> usize {
+        self.files.steps()
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, millis: u64) {
+        let Now { time, wall } = self.now;
+        self.now = Now { time: time.after_millis(millis), wall: WallTime(wall.0 + millis) };
+    }
+
+    /// It is at least this late.
+    pub fn reach(&mut self, now: Now) {
+        if self.now.time < now.time {
+            self.now = now;
+        }
+    }
+
+    /// Hands a batch to the log.
+    pub fn submit(&mut self, batch: Batch) {
+        self.books.submit(&batch);
+        self.log.submit(batch, self.now);
+    }
+
+    /// One step of the log, and what became of batches by it.
+    pub fn step(&mut self) -> Vec<Completion> {
+        let mut done = Vec::new();
+        self.log.step(self.now, &mut done);
+        done.iter().for_each(|completion| self.books.completed(completion));
+        self.jobs.extend(self.log.take_jobs());
+        done
+    }
+
+    /// Does a job, if there is one: the next, or one that need not wait for it.
+    pub fn run_job(&mut self, is_hurried: bool) {
+        let soon = self.jobs.iter().position(|job| is_hurried && job.is_soon());
+        if let Some(job) = self.jobs.remove(soon.unwrap_or_default()) {
+            self.log.finish(job.run(), self.now);
+            self.jobs.extend(self.log.take_jobs());
+        }
+    }
+
+    /// Asks for a checkpoint.
+    pub fn request_checkpoint(&mut self) {
+        self.log.request_checkpoint();
+    }
+
+    /// The life so far.
+    pub fn life(&self, now: Now) -> Life {
+        self.books.life(now)
+    }
+}
+
+/// A process that lives off its story.
+#[derive(Debug)]
+pub struct Process {
+    driver: Driver,
+    chance: Chance,
+    story: Story,
     /// The checkpoint under way, and how many shards have written themselves down.
     snapshot: (CheckpointNumber, usize),
     /// The disk fills up and breaks now and then.
@@ -53,11 +126,9 @@ impl Process {
         now: Now,
         chance: Chance,
     ) -> Self {
-        let books = Books::new(found.files.clone(), began, found.model, contents);
-        let log = found.opened.into_log(now.time).expect("no fault was asked for");
-        let files = found.files;
-        let snapshot = (CheckpointNumber(0), 0);
-        Self { files, log, jobs: VecDeque::new(), chance, story, books, now, snapshot, has_faults: false }
+        let books = Books::new(found.files.clone(), began, found.model.clone(), contents);
+        let driver = Driver::new(found, books, now);
+        Self { driver, chance, story, snapshot: (CheckpointNumber(0), 0), has_faults: false }
     }
 
     /// From here the disk fills up and breaks now and then.
@@ -77,56 +148,54 @@ impl Process {
 
     /// Comes to rest: everything is written and on the disk.
     pub fn rest(&mut self) {
-        self.files.set_faults(Faults::default());
-        self.log.close();
-        while !self.log.is_closed() {
-            self.pass(100);
-            self.step();
-            self.run_jobs();
+        self.driver.files.set_faults(Faults::default());
+        self.driver.log.close();
+        while !self.log().is_closed() {
+            self.advance();
         }
-        self.run_jobs();
     }
 
     /// The log, for a look.
     pub fn log(&self) -> &Log<SimulatedFiles> {
-        &self.log
+        &self.driver.log
     }
 
     /// It is over.
     pub fn into_life(self) -> (Life, Story) {
-        (self.books.into_life(self.now), self.story)
+        (self.driver.life(self.driver.now), self.story)
     }
 
     fn turn(&mut self) {
         for _ in 0..self.chance.below(4) {
-            if self.books.waiting() < IN_FLIGHT {
-                let batch = self.story.next(self.now);
-                self.submit(batch);
+            if self.driver.books.waiting() < IN_FLIGHT {
+                let batch = self.story.next(self.driver.now);
+                self.driver.submit(batch);
             }
         }
         match self.chance.below(40) {
-            0 => self.log.request_checkpoint(),
-            1..=4 => self.pass(1000),
-            5..=12 => self.pass(20),
-            _ => self.pass(1),
+            0 => self.driver.request_checkpoint(),
+            1..=4 => self.driver.pass(1000),
+            5..=12 => self.driver.pass(20),
+            _ => self.driver.pass(1),
         }
         self.step();
         if self.chance.once_in(2) {
-            self.run_job();
+            self.driver.run_job(self.chance.once_in(2));
         }
         self.write_down();
     }
 
     fn change_faults(&mut self) {
+        let files = &self.driver.files;
         match self.chance.below(60) {
             0 => {
-                let capacity = self.files.disk().used() + self.chance.below(SCARCE_BYTES);
-                self.files.set_faults(Faults { capacity: Some(capacity), ..Faults::default() });
+                let capacity = files.disk().used() + self.chance.below(SCARCE_BYTES);
+                files.set_faults(Faults { capacity: Some(capacity), ..Faults::default() });
             }
-            1..=3 => self.files.set_faults(Faults::default()),
+            1..=3 => files.set_faults(Faults::default()),
             4 if self.chance.once_in(8) => {
-                let broken = [self.files.calls() + self.chance.below(5)].into();
-                self.files.set_faults(Faults { capacity: None, broken });
+                let broken = [files.calls() + self.chance.below(5)].into();
+                files.set_faults(Faults { capacity: None, broken });
             }
             _ => {}
         }
@@ -134,7 +203,7 @@ impl Process {
 
     /// Writes down what some shards hold for the checkpoint under way, when nothing else is under way.
     fn write_down(&mut self) {
-        let Some(checkpoint) = self.log.checkpoint() else { return };
+        let Some(checkpoint) = self.log().checkpoint() else { return };
         if self.snapshot.0 != checkpoint {
             self.snapshot = (checkpoint, 0);
         }
@@ -143,12 +212,12 @@ impl Process {
             return;
         }
         self.drain();
-        if self.log.room() == Room::Failed {
+        if self.log().room() == Room::Failed {
             return;
         }
         for shard in ShardId::all().skip(done).take(SHARDS) {
-            let batch = self.story.snapshot(shard, checkpoint, self.now);
-            self.submit(batch);
+            let batch = self.story.snapshot(shard, checkpoint, self.driver.now);
+            self.driver.submit(batch);
         }
         self.snapshot.1 = (done + SHARDS).min(ShardId::COUNT);
         self.drain();
@@ -156,49 +225,30 @@ impl Process {
 
     fn drain(&mut self) {
         for count in 0.. {
-            if self.log.is_idle() {
+            if self.log().is_idle() {
                 break;
             }
             if count == PATIENCE {
-                self.files.set_faults(Faults::default());
+                self.driver.files.set_faults(Faults::default());
             }
-            self.pass(100);
-            self.step();
-            self.run_jobs();
+            self.advance();
         }
     }
 
-    fn pass(&mut self, millis: u64) {
-        self.now = moment(self.now.time.after_millis(millis));
-    }
-
-    fn submit(&mut self, batch: Batch) {
-        self.books.submit(&batch);
-        self.log.submit(batch, self.now);
+    /// Time for whatever is lazy, and for all jobs.
+    fn advance(&mut self) {
+        self.driver.pass(100);
+        self.step();
+        while !self.driver.jobs.is_empty() {
+            self.driver.run_job(false);
+        }
     }
 
     fn step(&mut self) {
-        let mut done = Vec::new();
-        self.log.step(self.now, &mut done);
-        for completion in done {
-            self.books.completed(&completion);
+        for completion in self.driver.step() {
             if completion.outcome == Outcome::Committed {
                 self.story.committed(&completion.batch, completion.position);
             }
-        }
-        self.jobs.extend(self.log.take_jobs());
-    }
-
-    fn run_jobs(&mut self) {
-        while !self.jobs.is_empty() {
-            self.run_job();
-        }
-    }
-
-    fn run_job(&mut self) {
-        if let Some(job) = self.jobs.pop_front() {
-            self.log.finish(job.run(), self.now);
-            self.jobs.extend(self.log.take_jobs());
         }
     }
 }

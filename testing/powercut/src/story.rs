@@ -125,7 +125,9 @@ impl Story {
         };
         match self.chance.below(24) {
             0 => self.open(shard, out),
-            1 if self.chance.once_in(3) => out.push(Record::Ended { session, why: Ending::CleanStart, entered: Position(0) }),
+            1 if self.chance.once_in(3) => {
+                out.push(Record::Ended { session, why: Ending::CleanStart, entered: Position(0) })
+            }
             1 => out.push(Record::Disconnected { session, expiry: 7, will_discarded: true, at: now.wall }),
             2 => {
                 let terms = self.terms(session);
