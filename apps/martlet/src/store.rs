@@ -95,7 +95,8 @@ fn explain(folder: &Path, error: OpenError) -> Error {
     let folder = folder.display();
     match error {
         OpenError::InUse => anyhow!(
-            "a broker runs on {folder}. Stop it first, or ask it: it says what its store is like on its topics\n  \
+            "{folder} is in use, by a broker or by another of these tools. Stop the broker first, or ask it: it says \
+             what its store is like on its topics\n  \
              martlet sub -t '$SYS/broker/store/#' -t '$SYS/broker/ledger/#' -v"
         ),
         OpenError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

@@ -16,6 +16,9 @@ The store is checked first, and what is damaged and whom it concerns is said. No
 before you agree. A segment is copied to the folder `quarantine` before it is touched, and stays
 there; whatever can be read stays as it is. Then the store is checked again.
 
+Behind a gap it is not certain any more which message of a queue an acknowledgement was for: the
+clients concerned may get messages again that they had, or miss one.
+
 Bring back a copy of the folder instead, if you have one that is as new. Exit status:
   0  a broker starts on the store
   1  it does not, or it was not agreed";
@@ -55,7 +58,7 @@ fn is_agreed() -> Result<bool> {
             "nobody is there to be asked, so nothing was changed. To take out what is named above, say --yes"
         );
     }
-    words::print("Take out what cannot be read, and keep everything else? [y/N] ")?;
+    words::print("Take out what cannot be read, and keep what can? [y/N] ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -31,7 +31,7 @@ fn a_store_that_a_broker_runs_on_is_left_alone() {
         assert!(!said.is_success && said.out.is_empty(), "{tool}: {said:?}");
         steady(|| {
             insta::allow_duplicates! { insta::assert_snapshot!(said.err, @r#"
-        martlet: a broker runs on [folder]. Stop it first, or ask it: it says what its store is like on its topics
+        martlet: [folder] is in use, by a broker or by another of these tools. Stop the broker first, or ask it: it says what its store is like on its topics
           martlet sub -t '$SYS/broker/store/#' -t '$SYS/broker/ledger/#' -v
         "#) }
         });
