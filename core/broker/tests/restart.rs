@@ -245,7 +245,8 @@ impl Play {
         while something {
             world.settle();
             self.publishers.iter_mut().for_each(|publisher| publisher.read(world));
-            something = self.readers.iter_mut().fold(false, |any, reader| reader.read(world) || any);
+            something =
+                self.readers.iter_mut().filter_map(|reader| reader.read(world).then_some(())).count() > 0;
         }
         world.settle();
     }

@@ -44,11 +44,14 @@ fn a_second_checkpoint_that_was_not_finished_changes_nothing() {
 }
 
 #[test]
-fn messages_that_came_between_the_slices_are_not_lost_and_come_once() {
+fn messages_that_came_before_and_between_the_slices_are_not_lost_and_come_once() {
     let mut world = World::logged(Settings::new(Dialect::NATIVE), 3);
     let writer = ten_wait(&mut world);
     world.journal().begin_checkpoint();
-    for id in 11..=40_u16 {
+    world.hold_slices(true);
+    (11..=20_u16).for_each(|id| world.send(writer, publish_qos("t", b"x", 1, id)));
+    world.hold_slices(false);
+    for id in 21..=40_u16 {
         world.turn();
         world.post(writer, publish_qos("t", b"x", 1, id));
     }

@@ -114,6 +114,24 @@ fn a_client_that_is_there_and_slow_gets_them_in_order_too() {
     assert_eq!(drain(&mut world, reader), (0..100).collect::<Vec<_>>());
 }
 
+/// There is room in memory again, and yet those that wait in the log are first.
+#[test]
+fn what_comes_goes_behind_what_waits_in_the_log() {
+    let mut settings = little_memory();
+    settings.queue.memory_bytes = 1_000;
+    let mut world = World::logged(settings, 1);
+    let reader = world.join(connect("reader").kept(3600).with(&Property::ReceiveMaximum(1)));
+    world.send(reader, subscribe(1, &[("t", 1)]));
+    let writer = world.join(connect("writer"));
+    publish_numbers(&mut world, writer, 0..20);
+    (1..=8).for_each(|id| world.send(reader, puback(id)));
+    publish_numbers(&mut world, writer, 20..22);
+    let heard = payloads(&world.hears(reader));
+    assert_eq!(heard, (0..9).collect::<Vec<_>>());
+    world.send(reader, puback(9));
+    assert_eq!(drain(&mut world, reader), (9..22).collect::<Vec<_>>());
+}
+
 /// [MQTT-4.4.0-1]
 #[test]
 fn what_was_in_flight_is_read_back_and_sent_again_before_what_waits() {
@@ -137,10 +155,13 @@ fn what_was_in_flight_is_read_back_and_sent_again_before_what_waits() {
 #[test]
 fn a_session_whose_client_is_away_keeps_nothing_in_memory() {
     let mut world = storing();
-    let (reader, writer) = reader_and_writer(&mut world);
-    publish_numbers(&mut world, writer, 0..2);
+    let reader = world.join(connect("reader").kept(3600).with(&Property::ReceiveMaximum(1)));
+    world.send(reader, subscribe(1, &[("t", 1)]));
+    let writer = world.join(connect("writer"));
+    publish_numbers(&mut world, writer, 0..10);
+    assert!((1..=10).any(|number| is_in_memory(&mut world, number)), "what comes next is at hand");
     world.cut(reader);
-    publish_numbers(&mut world, writer, 2..50);
+    publish_numbers(&mut world, writer, 10..50);
     for number in 1..=50 {
         assert!(!is_in_memory(&mut world, number), "Message {number}, in flight or queued");
     }
