@@ -32,7 +32,8 @@ fn check_written(batch: &Batch, base: Place) {
     let (bytes, written) = write(batch, base);
     let mut rest = bytes.as_slice();
     let mut named = Vec::new();
-    let again = Batch::decode(&mut rest, base, &mut |stored| named.push(stored)).expect("it was just written");
+    let again =
+        Batch::decode(&mut rest, base, &mut |stored| named.push(stored)).expect("it was just written");
     assert!(rest.is_empty());
     assert_eq!(named, written);
     assert_eq!(write(&again, base).0, bytes);

@@ -45,6 +45,12 @@ impl ShardId {
         Self(index)
     }
 
+    /// The shard whose name is in the lowest digit of a number, as [`SessionNumber::of`] puts it there.
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below the number of shards")]
+    const fn of_number(number: u64) -> Self {
+        Self((number % SHARDS as u64) as u8)
+    }
+
     /// Its place in a table of all shards.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -116,7 +122,7 @@ impl SessionNumber {
 
     /// The shard that opened it.
     pub const fn shard(self) -> ShardId {
-        ShardId((self.0 % SHARDS as u64) as u8)
+        ShardId::of_number(self.0)
     }
 
     /// How many Sessions its shard had opened, this one included.
@@ -133,7 +139,7 @@ impl DelayedNumber {
 
     /// The shard that keeps it.
     pub const fn shard(self) -> ShardId {
-        ShardId((self.0 % SHARDS as u64) as u8)
+        ShardId::of_number(self.0)
     }
 
     /// How many its shard had delayed, this one included.

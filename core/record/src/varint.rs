@@ -35,7 +35,6 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low seven bits are what is asked for")]
 const fn low_seven(number: u64) -> u8 {
     (number & 0x7f) as u8
 }

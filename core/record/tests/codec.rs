@@ -87,7 +87,8 @@ fn a_message_of_qos_1_costs_little_beside_its_topic_and_payload() {
     let topic = "site/7/sensor/1234";
     let payload = [7_u8; 256];
     let first = 1_000_000;
-    let publishes = (0..TURN).map(|_| published(&message(topic, &payload), 1)).collect();
+    let publishes: Vec<_> = (0..TURN).map(|_| published(&message(topic, &payload), 1)).collect();
+    let publications = publishes.len();
     let session = SessionNumber::of(ShardId::new(21), 12_345);
     let sent = vec![Record::Sent { session, up_to: Ordinal(first + TURN - 1) }];
     let settled = (0..TURN)
@@ -95,7 +96,7 @@ fn a_message_of_qos_1_costs_little_beside_its_topic_and_payload() {
         .collect();
     let bytes: usize =
         [publishes, sent, settled].into_iter().map(|records| encode(&batch_of(records)).len()).sum();
-    let each = bytes / TURN as usize - topic.len() - payload.len();
+    let each = bytes / publications - topic.len() - payload.len();
     assert!(each <= 36, "{each} bytes, and 20 are left for the frames");
 }
 
@@ -105,7 +106,8 @@ fn a_further_receiver_costs_little() {
     const RECEIVERS: u64 = 1000;
     let message = message("topic", b"payload");
     let session = |n: u64| {
-        SessionNumber::of(ShardId::new((n * ShardId::COUNT as u64 / RECEIVERS) as u8), 12_345 + n % 16 * 7)
+        let shard = u8::try_from(n * ShardId::COUNT as u64 / RECEIVERS).expect("below their number");
+        SessionNumber::of(ShardId::new(shard), 12_345 + n % 16 * 7)
     };
     let sessions: Vec<SessionNumber> = (0..RECEIVERS).map(session).collect();
     let one = encode(&batch_of(vec![published(&message, 1)])).len();
@@ -151,7 +153,10 @@ fn what_copies_share_is_written_and_kept_once() {
     let kept = |ordinal| KeptCopy {
         ordinal: Ordinal(ordinal),
         progress: KeptProgress::Queued,
-        body: Some(Body::Stored(Stored { place: BASE.plus(ordinal as usize * 300), len: 299 })),
+        body: Some(Body::Stored(Stored {
+            place: BASE.plus(usize::try_from(ordinal).expect("few") * 300),
+            len: 299,
+        })),
         qos: QoS::AtLeastOnce,
         retain: false,
         subscription_ids: ids.clone(),

@@ -18,7 +18,7 @@ fn start_with(folder: &Path, runners: usize, change: impl FnOnce(&mut Config)) -
         let mut store = StoreConfig::new(folder.to_owned());
         store.log.segment_bytes = 256 * 1024;
         config.store = Some(store);
-        config.runners = NonZeroUsize::new(runners).unwrap();
+        config.runners = NonZeroUsize::new(runners).expect("a test has a runner");
         change(config);
     })
 }
