@@ -53,12 +53,13 @@ fn words(line: &str) -> Option<(&str, u16, &str, &str)> {
     Some((packet, id, qos, line.split('\'').nth(1)?))
 }
 
-/// A publisher that sends again what is not finished, in its order [MQTT-4.4.0-1].
+/// A publisher that sends again what is not finished, in its order [MQTT-4.4.0-1], and uses each identifier again as soon
+/// as it may.
 struct Publisher {
     client: Client,
     name: usize,
-    next_id: u16,
-    unfinished: BTreeMap<u16, Unfinished>,
+    count: u32,
+    unfinished: Vec<(u16, Unfinished)>,
     /// Payloads by topic and QoS.
     sent: BTreeMap<(bool, u8), Vec<String>>,
 }
@@ -72,7 +73,7 @@ impl Publisher {
     fn new(world: &mut World<MemoryLog>, name: usize) -> Self {
         let client = Self::dial(world, name);
         world.settle();
-        Self { client, name, next_id: 1, unfinished: BTreeMap::new(), sent: BTreeMap::new() }
+        Self { client, name, count: 0, unfinished: Vec::new(), sent: BTreeMap::new() }
     }
 
     fn dial(world: &mut World<MemoryLog>, name: usize) -> Client {
@@ -80,19 +81,22 @@ impl Publisher {
     }
 
     fn publish(&mut self, world: &mut World<MemoryLog>, shared: bool, qos: u8) {
-        let (id, payload) = (self.next_id, format!("{} {}", self.name, self.next_id));
-        self.next_id += 1;
+        self.count += 1;
+        let payload = format!("{} {}", self.name, self.count);
         self.sent.entry((shared, qos)).or_default().push(payload.clone());
-        self.unfinished.insert(id, Unfinished::Published { shared, qos, payload });
-        self.send(world, id, false);
+        let is_free = |id: &u16| self.unfinished.iter().all(|(used, _)| used != id);
+        let id = (1..).find(is_free).expect("there are not so many");
+        self.unfinished.push((id, Unfinished::Published { shared, qos, payload }));
+        self.send(world, self.unfinished.len() - 1, false);
     }
 
-    fn send(&self, world: &mut World<MemoryLog>, id: u16, dup: bool) {
-        match &self.unfinished[&id] {
-            Unfinished::Released => world.post(self.client, pubrel(id)),
+    fn send(&self, world: &mut World<MemoryLog>, place: usize, dup: bool) {
+        let (id, unfinished) = &self.unfinished[place];
+        match unfinished {
+            Unfinished::Released => world.post(self.client, pubrel(*id)),
             Unfinished::Published { shared, qos, payload } => {
                 let topic = if *shared { "s" } else { "t" };
-                let Packet::Publish(publish) = publish_qos(topic, payload.as_bytes(), *qos, id) else {
+                let Packet::Publish(publish) = publish_qos(topic, payload.as_bytes(), *qos, *id) else {
                     return;
                 };
                 world.post(self.client, Packet::Publish(Publish { dup, ..publish }));
@@ -103,11 +107,13 @@ impl Publisher {
     /// Takes the answers that came.
     fn read(&mut self, world: &mut World<MemoryLog>) {
         for line in world.hears(self.client) {
-            match words(&line) {
-                Some(("PUBACK" | "PUBCOMP", id, ..)) => drop(self.unfinished.remove(&id)),
-                Some(("PUBREC", id, ..)) => {
-                    self.unfinished.insert(id, Unfinished::Released);
-                    self.send(world, id, false);
+            let Some((packet, id, ..)) = words(&line) else { continue };
+            let Some(place) = self.unfinished.iter().position(|(used, _)| *used == id) else { continue };
+            match packet {
+                "PUBACK" | "PUBCOMP" => drop(self.unfinished.remove(place)),
+                "PUBREC" => {
+                    self.unfinished[place].1 = Unfinished::Released;
+                    self.send(world, place, false);
                 }
                 _ => {}
             }
@@ -117,7 +123,7 @@ impl Publisher {
     fn come_back(&mut self, world: &mut World<MemoryLog>) {
         self.read(world);
         self.client = Self::dial(world, self.name);
-        self.unfinished.keys().for_each(|id| self.send(world, *id, true));
+        (0..self.unfinished.len()).for_each(|place| self.send(world, place, true));
     }
 }
 
