@@ -14,8 +14,8 @@ use std::sync::Arc;
 use martlet_packet::QoS;
 use martlet_record::{
     Batch, BatchNumber, Body, Damaged, DelayedNumber, DelayedRecord, KeptCopy, KeptSession, Message, Now,
-    Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored, SubscribeRecord,
-    WallTime,
+    Ordinal, Position, PublishRecord, Record, SessionNumber, SessionRecord, Settled, ShardId, Stored,
+    SubscribeRecord, WallTime,
 };
 use martlet_session::{CopyState, MessageCopy, Session, Subscription, Will};
 
@@ -44,6 +44,8 @@ pub struct Recovery {
     /// For how long others had been gone when they were written down last, in milliseconds.
     absent: HashMap<SessionNumber, u64, Hashed>,
     early: Early,
+    /// Where records are missing: copies of these Sessions from these ordinals on are not those that later records mean.
+    doubted: HashMap<SessionNumber, Ordinal, Hashed>,
     /// Copies chosen for a Shared Subscription whose Sessions ended, until another member has them.
     orphans: Vec<(SessionNumber, MessageCopy)>,
     retained: RetainedFold,
@@ -73,6 +75,7 @@ impl Recovery {
             connected: HashSet::default(),
             absent: HashMap::default(),
             early,
+            doubted: HashMap::default(),
             orphans: Vec::new(),
             retained: RetainedFold::default(),
             delayed: BTreeMap::new(),
@@ -88,6 +91,17 @@ impl Recovery {
         shard.batch = BatchNumber(shard.batch.0.max(batch.number.0 + 1));
         for record in &batch.records {
             self.apply(batch.shard, record);
+        }
+    }
+
+    /// Records are missing here: a repair took them out. Copies may have gone with them, so that those behind have other
+    /// ordinals than they had; what later records say of such copies is not believed. They are sent again rather than lost.
+    pub fn gap(&mut self) {
+        for (number, (home, slot)) in &self.places {
+            if let Some(resident) = self.shards[home.index()].sessions.get(*slot) {
+                let next = resident.session.outbound.next_ordinal();
+                self.doubted.entry(*number).or_insert(next);
+            }
         }
     }
 
@@ -182,16 +196,16 @@ impl Recovery {
             Record::Published(published) => self.publish(published),
             Record::Retained { topic, version, body } => self.retained.change(topic, *version, body.as_ref()),
             Record::Delayed(delayed) => self.delay(delayed),
-            Record::Sent { session, up_to } => {
-                self.with(*session, |session| session.outbound.start_up_to(*up_to));
-            }
-            Record::Received { session, ordinal, .. } => self.with(*session, |session| {
+            Record::Sent { session, up_to } => self.with_copy(*session, *up_to, |session| {
+                session.outbound.start_up_to(*up_to);
+            }),
+            Record::Received { session, ordinal, .. } => self.with_copy(*session, *ordinal, |session| {
                 session.outbound.start_up_to(*ordinal);
                 session.outbound.received(*ordinal, CopyState::Released);
             }),
-            Record::Settled { session, ordinal, how } => {
-                self.with(*session, |session| settle(session, *ordinal, *how));
-            }
+            Record::Settled { session, ordinal, how } => self.with_copy(*session, *ordinal, |session| {
+                settle(session, *ordinal, *how);
+            }),
             Record::Released { session, packet_id } => {
                 self.with(*session, |session| {
                     session.inbound.remove(*packet_id);
@@ -343,6 +357,13 @@ impl Recovery {
         }
     }
 
+    /// As [`Recovery::with`], unless it is in doubt which copy is meant.
+    fn with_copy(&mut self, number: SessionNumber, ordinal: Ordinal, change: impl FnOnce(&mut Session)) {
+        if self.doubted.get(&number).is_none_or(|from| ordinal < *from) {
+            self.with(number, change);
+        }
+    }
+
     /// Whatever names a Session that is over is void.
     fn with(&mut self, number: SessionNumber, change: impl FnOnce(&mut Session)) {
         let Some((home, slot)) = self.places.get(&number) else { return };
@@ -387,7 +408,7 @@ impl Shard {
     }
 }
 
-fn settle(session: &mut Session, ordinal: martlet_record::Ordinal, how: Settled) {
+fn settle(session: &mut Session, ordinal: Ordinal, how: Settled) {
     match how {
         Settled::QueueFull | Settled::Expired | Settled::Replaced => {
             drop(session.outbound.remove_queued(ordinal));

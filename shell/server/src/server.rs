@@ -61,10 +61,10 @@ impl Server {
         let polls = (0..runners).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let mailboxes = polls.iter().map(|poll| Mailbox::new(poll.registry(), WAKE));
         let mailboxes = mailboxes.collect::<io::Result<Box<[_]>>>()?;
-        let node = Arc::new(Node::new(config.settings.clone(), seed()));
         let start = Instant::now();
-        let Beginning { shards, notices, journal, listener } =
-            store::begin(config, &node, || Clock::new(start).read())?;
+        let new_node = || Arc::new(Node::new(config.settings.clone(), seed()));
+        let Beginning { node, shards, notices, journal, listener } =
+            store::begin(config, new_node, || Clock::new(start).read())?;
         let shared = Arc::new(Shared::new(node, config, mailboxes, journal, start));
         let mut shards: Vec<Vec<Shard>> = deal(shards, &shared);
         listener.introduce(&shared);

@@ -1,11 +1,12 @@
 //! The store of a node: opened, read and folded before anybody is listened to.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use martlet_broker::{Node, Notice, Outbox, Recovery, Shard};
 use martlet_disk::{Folder, OpenError, Opened, Recovered};
-use martlet_record::{Damaged, Now, ShardId};
+use martlet_record::{Batch, Damaged, Now, Position, ShardId};
 
 use crate::Config;
 use crate::journal::{InMemory, NodeJournal};
@@ -16,6 +17,7 @@ const READ_AT_ONCE: usize = 65_536;
 
 /// What a node begins with.
 pub(crate) struct Beginning {
+    pub(crate) node: Arc<Node>,
     pub(crate) shards: Vec<Shard>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) journal: NodeJournal,
@@ -45,45 +47,69 @@ impl Listener {
 /// Opens the store and folds what it holds, or begins with nothing where nothing is kept.
 pub(crate) fn begin(
     config: &Config,
-    node: &Arc<Node>,
+    new_node: impl Fn() -> Arc<Node>,
     now: impl Fn() -> Now,
 ) -> Result<Beginning, OpenError> {
     let listener = Listener::default();
     let Some(store) = &config.store else {
-        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(node))).collect();
+        let node = new_node();
+        let shards = ShardId::all().map(|id| Shard::new(id, Arc::clone(&node))).collect();
         let journal = NodeJournal::Memory(InMemory::default());
-        return Ok(Beginning { shards, notices: Vec::new(), journal, listener });
+        return Ok(Beginning { node, shards, notices: Vec::new(), journal, listener });
     };
     let began = Instant::now();
     let mut opened =
         martlet_disk::open(Folder::take(&store.folder, store.takes_network_folders)?, &store.log)?;
     let mut out = Outbox::default();
-    let shards = fold(&mut opened, node, &now, &mut out)?;
+    let (node, recovery) = fold(&mut opened, new_node)?;
+    let shards = finish(recovery, &opened, &now, &mut out);
     tell_how_long(began.elapsed(), &shards);
     let heard = listener.clone();
     let disk = opened.start(Box::new(move || heard.hear()))?;
-    Ok(Beginning { shards, notices: out.notices, journal: NodeJournal::Disk(disk), listener })
+    Ok(Beginning { node, shards, notices: out.notices, journal: NodeJournal::Disk(disk), listener })
 }
 
+/// Folds the log. If records are missing it is folded again, and told where: only then is it known.
 fn fold(
     opened: &mut Opened<Folder>,
-    node: &Arc<Node>,
+    new_node: impl Fn() -> Arc<Node>,
+) -> Result<(Arc<Node>, Recovery), OpenError> {
+    let mut lost: Vec<Range<u64>> = Vec::new();
+    loop {
+        let node = new_node();
+        let begin = if opened.begins_at_checkpoint() { Recovery::from_checkpoint } else { Recovery::new };
+        let mut recovery = begin(Arc::clone(&node));
+        let mut gaps = lost.iter().peekable();
+        let mut take = |batch: Batch, position: Position| {
+            while gaps.next_if(|gap| gap.end <= position.0).is_some() {
+                recovery.gap();
+            }
+            recovery.fold(&batch, position);
+        };
+        let found = opened.recover(&mut take, &mut |_, _| {})?;
+        if found.lost == lost {
+            tell_what_is_missing(&found);
+            return Ok((node, recovery));
+        }
+        lost = found.lost;
+    }
+}
+
+/// Reads what must be at hand, and begins with the shards.
+fn finish(
+    mut recovery: Recovery,
+    opened: &Opened<Folder>,
     now: &impl Fn() -> Now,
     out: &mut Outbox,
-) -> Result<Vec<Shard>, OpenError> {
-    let begin = if opened.begins_at_checkpoint() { Recovery::from_checkpoint } else { Recovery::new };
-    let mut recovery = begin(Arc::clone(node));
-    let found = opened.recover(&mut |batch, position| recovery.fold(&batch, position), &mut |_, _| {})?;
-    tell_what_is_missing(&found);
-    let unread = recovery.unread();
-    for wanted in unread.chunks(READ_AT_ONCE) {
+) -> Vec<Shard> {
+    for wanted in recovery.unread().chunks(READ_AT_ONCE) {
         for (stored, read) in wanted.iter().zip(opened.read(wanted, now())) {
             let read =
                 read.inspect_err(|error| tracing::error!("A retained or delayed message is lost: {error}."));
             recovery.read(*stored, read.map(Arc::new).map_err(|_| Damaged));
         }
     }
-    Ok(recovery.finish(now(), out))
+    recovery.finish(now(), out)
 }
 
 /// The end of the log was not whole, or a repair took something out.

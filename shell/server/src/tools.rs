@@ -76,14 +76,18 @@ impl Store {
         &self.folder
     }
 
-    /// Folds the log, as a start does.
+    /// Folds the log, as a start does: a second time, if only the first told where records are missing.
     fn contents(&self, progress: Progress<'_>) -> Result<(Contents, Recovered), OpenError> {
-        let mut fold = Fold::new(self.inspection.origin().is_some());
-        let recovered = self
-            .inspection
-            .batches(&mut |batch, position| fold.take(batch, position), &mut |done, total| {
-                progress(Stage::Log, done, total)
-            })?;
-        Ok((fold.finish(), recovered))
+        let mut lost = Vec::new();
+        loop {
+            let mut fold = Fold::new(self.inspection.origin().is_some(), &lost);
+            let mut take = |batch, position| fold.take(batch, position);
+            let mut told = |done, total| progress(Stage::Log, done, total);
+            let recovered = self.inspection.batches(&mut take, &mut told)?;
+            if recovered.lost == lost {
+                return Ok((fold.finish(), recovered));
+            }
+            lost = recovered.lost;
+        }
     }
 }

@@ -17,7 +17,7 @@ before you agree. A segment is copied to the folder `quarantine` before it is to
 there; whatever can be read stays as it is. Then the store is checked again.
 
 Behind a gap it is not certain any more which message of a queue an acknowledgement was for: the
-clients concerned may get messages again that they had, or miss one.
+clients concerned may get messages again that they had; none that is whole is lost.
 
 Bring back a copy of the folder instead, if you have one that is as new. Exit status:
   0  a broker starts on the store

@@ -3,6 +3,7 @@
 use std::fs;
 
 use martlet_harness::QoS;
+use martlet_packet::Packet;
 
 use crate::support::{
     LONG, contents, cut, damage, fill, filled, folder, kept, long, run, segments, start, steady,
@@ -109,4 +110,27 @@ fn without_a_segment_the_rest_of_a_queue_comes_in_its_order() {
         assert_eq!(reader.receives("t"), line["payload"].as_str().unwrap().as_bytes());
     }
     reader.pings();
+}
+#[test]
+fn what_was_not_delivered_is_still_there_when_what_was_delivered_before_it_is_damaged() {
+    let folder = folder();
+    let broker = start(folder.path());
+    kept(&broker, "reader").subscribes("t", QoS::AtLeastOnce).disconnects();
+    let mut writer = broker.client("writer").connects();
+    for payload in ["first", "second", "third"] {
+        writer.publishes("t", payload.as_bytes(), QoS::AtLeastOnce);
+    }
+    let mut reader = kept(&broker, "reader");
+    for payload in ["first", "second"] {
+        assert_eq!(reader.receives("t"), payload.as_bytes());
+    }
+    assert!(matches!(reader.expects().packet(), Packet::Publish(_)), "the third is sent, and not answered");
+    reader.pings();
+    writer.publishes("t", b"fourth", QoS::AtLeastOnce);
+    let cut = cut(folder.path());
+    damage(cut.path(), "first");
+    assert!(run(cut.path(), &["repair", "--yes"]).is_success);
+    let left: Vec<_> =
+        run(cut.path(), &["export"]).lines().iter().map(|line| line["payload"].clone()).collect();
+    assert!(left.ends_with(&["third".into(), "fourth".into()]), "{left:?}");
 }

@@ -4,7 +4,8 @@
 //! came to is what its shards write down, as they do for a checkpoint. Only Wills are taken out first, for folding ends
 //! as a start does, and a start sends them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use martlet_broker::{Dialect, Node, Outbox, Recovery, Settings, Shard};
@@ -84,16 +85,23 @@ impl Queue {
 #[derive(Debug)]
 pub(crate) struct Fold {
     recovery: Recovery,
+    /// Where records are missing: the positions behind.
+    gaps: VecDeque<u64>,
     retained: BTreeMap<Box<str>, (u64, Option<Stored>)>,
     delayed: BTreeMap<DelayedNumber, (WallTime, Stored)>,
 }
 
 impl Fold {
-    /// Nothing is known yet.
-    pub(crate) fn new(begins_at_checkpoint: bool) -> Self {
+    /// Nothing is known yet, but where records are missing.
+    pub(crate) fn new(begins_at_checkpoint: bool, lost: &[Range<u64>]) -> Self {
         let node = Arc::new(Node::new(Settings::new(Dialect::NATIVE), 0));
         let begin = if begins_at_checkpoint { Recovery::from_checkpoint } else { Recovery::new };
-        Self { recovery: begin(node), retained: BTreeMap::new(), delayed: BTreeMap::new() }
+        Self {
+            recovery: begin(node),
+            gaps: lost.iter().map(|gap| gap.end).collect(),
+            retained: BTreeMap::new(),
+            delayed: BTreeMap::new(),
+        }
     }
 
     /// Takes the next batch of the log.
@@ -101,6 +109,9 @@ impl Fold {
         for record in &mut batch.records {
             take_will(record);
             self.note(record);
+        }
+        while self.gaps.pop_front_if(|behind| *behind <= position.0).is_some() {
+            self.recovery.gap();
         }
         self.recovery.fold(&batch, position);
     }
