@@ -24,6 +24,7 @@ use martlet_witness::{Program, raise_descriptor_limit};
 use tempfile::TempDir;
 
 use crate::experiment::Experiment;
+use crate::store::{Durability, Settings};
 
 /// Hold a whole broker to what its store promises.
 ///
@@ -40,6 +41,10 @@ struct Arguments {
     /// Where the brokers keep their data and disks are made; a folder on a real disk. [default: the system's folder for temporary files]
     #[arg(long, value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
+    /// How Martlet keeps what it must keep. An experiment fails where it asks for more than the mode promises: so it
+    /// can be seen that it would notice.
+    #[arg(long, value_enum, global = true, default_value_t = Durability::Always)]
+    durability: Durability,
     /// Write every figure to this file as JSON.
     #[arg(long, value_name = "FILE", global = true)]
     json: Option<PathBuf>,
@@ -54,10 +59,16 @@ struct Setup {
     /// The installed Mosquitto, to compare with.
     mosquitto: Program,
     folder: PathBuf,
+    durability: Durability,
     seed: u64,
 }
 
 impl Setup {
+    /// What an experiment begins with when it asks for nothing else.
+    fn settings(&self) -> Settings {
+        Settings { durability: self.durability, ..Settings::default() }
+    }
+
     /// A new folder that vanishes with its value.
     fn new_folder(&self) -> Result<TempDir> {
         let folder = tempfile::Builder::new().prefix("martlet-durability-").tempdir_in(&self.folder);
@@ -76,6 +87,7 @@ fn main() -> Result<ExitCode> {
         program: arguments.broker.map_or_else(Program::built, |file| Ok(Program::at(file)))?,
         mosquitto: Program::at(PathBuf::from("mosquitto")),
         folder: arguments.folder.unwrap_or_else(env::temp_dir),
+        durability: arguments.durability,
         seed: arguments.seed,
     };
     let started = Instant::now();

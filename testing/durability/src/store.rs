@@ -10,19 +10,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use martlet_witness::{Broker, Program, free_port};
 use rustix::process::{Resource, getrlimit};
 
 /// How long a broker may take to read its store and listen.
 pub(crate) const START_MAX: Duration = Duration::from_secs(30);
 
-/// When a broker may acknowledge what must outlive it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// When a broker may acknowledge what must outlive it. Mosquitto promises nothing and gets its persistence, but for
+/// `memory`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Durability {
-    /// When it is on the disk. Mosquitto has no such promise and gets its persistence.
+    /// When it is on the disk.
     Always,
     /// When it is written; synced soon after.
     Interval,
+    /// When it is written; the kernel says when it is on the disk.
+    Never,
     /// At once: nothing is kept.
     Memory,
 }
@@ -131,6 +135,7 @@ impl<'a> Store<'a> {
         let durability = match self.settings.durability {
             Durability::Always => "always",
             Durability::Interval => "interval",
+            Durability::Never => "never",
             Durability::Memory => "memory",
         };
         let options = [

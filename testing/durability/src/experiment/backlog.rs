@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
     let folder = setup.new_folder()?;
     let data = folder.path().join("data");
     fs::create_dir(&data)?;
-    let settings = Settings { queue_memory_max: Some(arguments.memory), ..Settings::default() };
+    let settings = Settings { queue_memory_max: Some(arguments.memory), ..setup.settings() };
     let store = Store::new(&setup.program, settings, &data)?;
     let mut broker = store.start()?;
     let messages = arguments.bytes.div_ceil(arguments.size as u64);

@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
 }
 
 fn cases(setup: &Setup, checkpoint_seconds: u32, alone: bool) -> Vec<Case<'_>> {
-    let unlimited = Settings { checkpoint_seconds: Some(checkpoint_seconds), ..Settings::default() };
+    let unlimited = Settings { checkpoint_seconds: Some(checkpoint_seconds), ..setup.settings() };
     let limited = Settings {
         queue_messages_max: Some(QUEUED_MAX),
         in_flight_max: Some(IN_FLIGHT_MAX),

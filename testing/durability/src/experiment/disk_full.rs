@@ -112,7 +112,7 @@ impl<'a> Trouble<'a> {
             disk_free_min: Some(arguments.disk_free_min),
             checkpoint_seconds: Some(1),
             sys_seconds: Some(1),
-            ..Settings::default()
+            ..setup.settings()
         };
         let store = Store::new(&setup.program, settings, &data)?;
         let broker = Some(store.start()?);

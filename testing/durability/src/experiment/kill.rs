@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
         checkpoint_seconds: Some(arguments.checkpoint_seconds),
         segment_size: Some(arguments.segment_size),
         in_flight_max: Some(100),
-        ..Settings::default()
+        ..setup.settings()
     };
     let store = Store::new(&setup.program, settings, &data)?;
     let mut ordeal = Ordeal::begin(arguments, store, Random::new(setup.seed, 0))?;

@@ -14,7 +14,7 @@ use martlet_witness::{Broker, Client};
 use crate::Setup;
 use crate::load::{Faults, Fleet, Publisher, Subscriber, Terms};
 use crate::progress::Progress;
-use crate::store::{START_MAX, Settings, Store, files};
+use crate::store::{START_MAX, Settings, Store};
 
 /// 1,000,000 messages queued for 1,000 offline sessions, cold start: first message, memory, drain, disk.
 #[derive(clap::Args)]
@@ -39,7 +39,8 @@ pub(crate) struct Arguments {
 const WINDOW: usize = 1_000;
 const FIRST_MESSAGE_MAX: Duration = Duration::from_secs(3);
 const MEMORY_PER_MESSAGE_MAX: f64 = 100.0;
-const SEGMENTS_AFTER_MAX: usize = 3;
+/// Less than four segments.
+const DISK_AFTER_MAX: u64 = 4 * (64 << 20);
 /// How long publishing or draining may take, for each message.
 const PATIENCE_PER_MESSAGE: Duration = Duration::from_micros(200);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
     let folder = setup.new_folder()?;
     let data = folder.path().join("data");
     fs::create_dir(&data)?;
-    let settings = Settings { queue_memory_max: Some(arguments.cache), ..Settings::default() };
+    let settings = Settings { queue_memory_max: Some(arguments.cache), ..setup.settings() };
     let store = Store::new(&setup.program, settings, &data)?;
     let broker = store.start()?;
     let idle = broker.process().resident()?;
@@ -165,22 +166,17 @@ fn drain(arguments: &Arguments, fleet: &mut Fleet, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// With nothing left to keep, the log becomes small again.
+/// With nothing left to keep, the store becomes small again.
 fn await_small_disk(store: &Store<'_>, report: &mut Report) -> Result<()> {
     let started = Instant::now();
-    let segments = || -> Result<usize> {
-        let is_segment =
-            |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "seg");
-        Ok(files(store.folder())?.iter().filter(|path| is_segment(path)).count())
-    };
-    while segments()? > SEGMENTS_AFTER_MAX && started.elapsed() < PATIENCE {
+    while store.size()? >= DISK_AFTER_MAX && started.elapsed() < PATIENCE {
         std::thread::sleep(GLANCE);
     }
-    let left = segments()?;
-    report.count("segments left", left);
-    report.number("disk left", mebibytes(store.size()?), "MiB");
-    report.require(left <= SEGMENTS_AFTER_MAX, || {
-        format!("{left} segments are left {PATIENCE:?} after the drain")
+    let left = store.size()?;
+    report.number("disk left", mebibytes(left), "MiB");
+    report.duration("after", started.elapsed());
+    report.require(left < DISK_AFTER_MAX, || {
+        format!("{:.0} MiB are left {PATIENCE:?} after the drain", mebibytes(left))
     });
     Ok(())
 }

@@ -122,12 +122,12 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
     Ok(())
 }
 
-fn settings(arguments: &Arguments) -> Settings {
+fn settings(arguments: &Arguments, setup: &Setup) -> Settings {
     Settings {
         checkpoint_seconds: Some(arguments.checkpoint_seconds),
         segment_size: Some(arguments.segment_size),
         disk_free_min: Some(arguments.disk_size / 16),
-        ..Settings::default()
+        ..setup.settings()
     }
 }
 
@@ -137,7 +137,7 @@ impl<'a> Original<'a> {
         let data = disk.folder().join("data");
         fs::create_dir(&data)?;
         disk.sync()?;
-        let store = Store::new(&setup.program, settings(arguments), &data)?;
+        let store = Store::new(&setup.program, settings(arguments, setup), &data)?;
         let broker = store.start()?;
         let mut fleet = Fleet::new(store.address())?;
         let (mut publishers, mut sleepers) = (Vec::new(), Vec::new());
@@ -181,7 +181,7 @@ impl<'a> Original<'a> {
         copied.context("copying the disk")?;
 
         let disk = LoopDisk::mount(image.clone(), &folder.join("copy")).context("mounting the copy")?;
-        let store = Store::new(&setup.program, settings(arguments), &disk.folder().join("data"))?;
+        let store = Store::new(&setup.program, settings(arguments, setup), &disk.folder().join("data"))?;
         let started = Instant::now();
         let broker = store.start()?;
         let start = started.elapsed();

@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
         sys_seconds: Some(1),
         segment_size: arguments.segment_size,
         checkpoint_seconds: Some(10),
-        ..Settings::default()
+        ..setup.settings()
     };
     let store = Store::new(&setup.program, settings, &data)?;
     let broker = store.start()?;

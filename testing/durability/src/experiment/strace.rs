@@ -17,7 +17,7 @@ use martlet_witness::{Broker, Client};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Setup;
-use crate::store::{Settings, Store};
+use crate::store::Store;
 use crate::table::Table;
 use calls::Call;
 
@@ -53,11 +53,15 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
     fs::create_dir(&data)?;
     // What the kernel calls it, which may differ by a symbolic link.
     let data = data.canonicalize()?;
-    let store = Store::new(&setup.program, Settings::default(), &data)?;
+    let store = Store::new(&setup.program, setup.settings(), &data)?;
     let broker = store.start()?;
+    // A broker that has answered has all its threads; strace would miss one that is born while it attaches.
+    let mut subscriber =
+        Client::connect(store.address(), &Connect::persistent(Version::V311, "strace-subscriber"))?;
+    subscriber.subscribe(TOPIC, 1)?;
     let trace = folder.path().join("trace");
     let strace = Strace::attach(&broker, &trace)?;
-    let published = publish(arguments, &store);
+    let published = publish(arguments, &store, &mut subscriber);
     strace.detach()?;
     published?;
     broker.kill();
@@ -95,10 +99,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
 }
 
 /// One message after the other to one persistent subscriber, who is there.
-fn publish(arguments: &Arguments, store: &Store<'_>) -> Result<()> {
-    let mut subscriber =
-        Client::connect(store.address(), &Connect::persistent(Version::V311, "strace-subscriber"))?;
-    subscriber.subscribe(TOPIC, 1)?;
+fn publish(arguments: &Arguments, store: &Store<'_>, subscriber: &mut Client) -> Result<()> {
     let mut publisher = Client::connect(store.address(), &Connect::new("strace-publisher"))?;
     for message in 1..=arguments.messages {
         // The publisher's identifiers begin at 1, so message and identifier are the same number.
