@@ -5,8 +5,8 @@
 //!        ◀─completions─                     └─jobs─▶ helpers: room, syncs, liveness, bodies that move
 //! ```
 //!
-//! [`open`] finds the newest complete checkpoint, [`Opened::recover`] reads the records back from there, and
-//! [`Opened::start`] puts threads around the [`Log`], which itself knows neither threads nor clocks. [`inspect`] looks at
+//! [`open()`] finds the newest complete checkpoint, [`Opened::recover`] reads the records back from there, and
+//! [`Opened::start`] puts threads around the [`Log`], which itself knows neither threads nor clocks. [`inspect()`] looks at
 //! a store that nobody writes.
 //!
 //! The one rule: nothing is reported as committed before the disk has it as safely as it was asked to.
