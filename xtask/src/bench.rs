@@ -30,7 +30,12 @@ pub(crate) struct Arguments {
     out: PathBuf,
 
     /// How Martlet is started; 21850 is the port that matrix.py expects.
-    #[arg(long, value_name = "ARGUMENTS", env = "MARTLET_ARGS", default_value = "broker -p 21850 --durability memory")]
+    #[arg(
+        long,
+        value_name = "ARGUMENTS",
+        env = "MARTLET_ARGS",
+        default_value = "broker -p 21850 --durability memory"
+    )]
     broker: String,
 
     /// A load generator that is built already.

@@ -31,7 +31,6 @@ impl std::error::Error for Damaged {}
 impl Message {
     /// Appends its body, as it is to be understood at another time and by another process.
     pub fn encode(&self, at: Now, out: &mut Vec<u8>) {
-        let view = self.view();
         let start = out.len();
         out.extend([0; CRC_BYTES]);
         let retain = if self.retain { RETAIN } else { 0 };
@@ -43,9 +42,7 @@ impl Message {
         if let Some(expires) = self.expires() {
             out.extend_from_slice(&at.to_wall(expires).0.to_le_bytes()[..EXPIRY_BYTES]);
         }
-        out.extend_from_slice(view.topic.as_bytes());
-        out.extend_from_slice(view.properties);
-        out.extend_from_slice(view.payload);
+        out.extend_from_slice(self.block());
         let crc = crc32c::crc32c(&out[start + CRC_BYTES..]);
         out[start..start + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
     }

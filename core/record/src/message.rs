@@ -191,6 +191,11 @@ impl Message {
         self.block.slice(usize::from(self.topic_len) + self.properties_len as usize..)
     }
 
+    /// Topic Name, properties and payload, one behind the other.
+    pub(crate) fn block(&self) -> &[u8] {
+        &self.block
+    }
+
     pub(crate) fn topic_len(&self) -> usize {
         usize::from(self.topic_len)
     }

@@ -10,6 +10,7 @@
 mod books;
 mod broker;
 mod chance;
+mod damage;
 mod disk;
 mod files;
 mod frames;
@@ -22,6 +23,7 @@ mod story;
 pub use books::{Books, Commit};
 pub use broker::broker_history;
 pub use chance::Chance;
+pub use damage::AtRest;
 pub use disk::{Disk, Event, FileId, SECTOR};
 pub use files::{Faults, SimulatedFile, SimulatedFiles};
 pub use frames::frames;
