@@ -455,8 +455,12 @@ impl<F: Files> Log<F> {
         })
     }
 
+    /// Is a body that was in the log no longer there? Nobody needed it when a checkpoint was complete: its segment may be
+    /// given back, and where its parts are may be forgotten.
     pub(crate) fn is_lost(&self, stored: Stored) -> bool {
-        stored.place.segment() < self.writer.segment() && !self.shelf.holds(stored)
+        let is_in_parts = stored.len as usize > self.settings.part_bytes();
+        let is_forgotten = is_in_parts && self.shelf.whereabouts(stored.place).is_none();
+        is_forgotten || (stored.place.segment() < self.writer.segment() && !self.shelf.holds(stored))
     }
 
     /// A frame was written now.
