@@ -20,6 +20,8 @@ pub struct AtRest {
 
 /// Bytes that say one edit.
 const EDIT: usize = 8;
+/// Bits that change in a frame, unless one changes back.
+const SCRAMBLED: usize = 9;
 /// Where a frame says how long its body is, and how long its head is.
 const LENGTH: std::ops::Range<usize> = 4..8;
 const HEAD: usize = 48;
@@ -60,6 +62,22 @@ impl AtRest {
             bit -= bits;
         }
         disk
+    }
+
+    /// The disks on which one frame each is not what was written, in several bits.
+    pub fn scrambled<'a>(&'a self, chance: &'a mut Chance) -> impl Iterator<Item = Disk> + 'a {
+        let in_file = |(path, bytes): (&Path, &[u8])| -> Vec<_> {
+            frames(bytes).into_iter().map(|frame| (path.to_owned(), frame)).collect()
+        };
+        let all: Vec<_> = self.disk.files().flat_map(in_file).collect();
+        all.into_iter().map(|(path, frame)| {
+            let mut disk = self.disk.clone();
+            let bytes = disk.bytes_mut(disk.find(&path).expect("it was just seen"));
+            for _ in 0..SCRAMBLED {
+                bytes[frame.start + chance.index(frame.len())] ^= 1 << chance.below(8);
+            }
+            disk
+        })
     }
 
     /// The disk after edits that these bytes say: bits flipped, files cut short, frames written twice, exchanged or made

@@ -23,6 +23,8 @@ pub struct Plan {
     pub payload_max: usize,
     /// The disk fills up and breaks now and then.
     pub has_faults: bool,
+    /// All batches are alike.
+    pub is_monotonous: bool,
 }
 
 /// Where lives end.
@@ -64,13 +66,22 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Lives the history of this seed, one of many kinds: with a made-up story or a whole broker, short and ended at every
+/// Lives the history of this seed, one of many kinds: with a made-up story or a whole broker, with batches that
+/// are alike, short and ended at every
 /// step or long, on disks that work or break. Gives back how many ends it had; `tick` hears of each.
 pub fn any_history(seed: u64, tick: &mut dyn FnMut()) -> Result<usize, Failure> {
     let has_faults = seed.is_multiple_of(3);
-    let short = Plan { lives: 3, turns: 30, cuts: Cuts::EveryStep(3), payload_max: 1000, has_faults };
+    let short = Plan {
+        lives: 3,
+        turns: 30,
+        cuts: Cuts::EveryStep(3),
+        payload_max: 1000,
+        has_faults,
+        is_monotonous: false,
+    };
     match seed % 8 {
-        0 | 1 => history(seed, &short, tick),
+        0 => history(seed, &short, tick),
+        1 => history(seed, &Plan { lives: 6, is_monotonous: true, ..short }, tick),
         2 => history(seed, &Plan { turns: 60, payload_max: 6000, ..short }, tick),
         3 => history(seed, &Plan { lives: 6, turns: 400, cuts: Cuts::Anywhere(200), ..short }, tick),
         4 => history(seed, &Plan { turns: 2000, cuts: Cuts::Anywhere(200), payload_max: 300, ..short }, tick),
@@ -82,7 +93,11 @@ pub fn any_history(seed: u64, tick: &mut dyn FnMut()) -> Result<usize, Failure> 
 /// Lives the history of this seed; gives back how many ends it had. `tick` hears of each.
 pub fn history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<usize, Failure> {
     let mut chance = Chance::new(seed);
-    let mut story = Story::new(Chance::new(chance.number()), plan.payload_max);
+    let its_chance = Chance::new(chance.number());
+    let mut story = match plan.is_monotonous {
+        true => Story::monotonous(its_chance),
+        false => Story::new(its_chance, plan.payload_max),
+    };
     let (mut disk, mut contents) = (Disk::default(), BTreeMap::new());
     let mut now = moment(Time::from_millis(1000));
     let mut ends = 0;

@@ -41,6 +41,8 @@ pub struct Story {
     published: u64,
     /// The longest payload it makes up.
     payload_max: usize,
+    /// All it decides takes the same number of bytes.
+    is_monotonous: bool,
 }
 
 impl Story {
@@ -56,7 +58,13 @@ impl Story {
             version: 0,
             published: 0,
             payload_max,
+            is_monotonous: false,
         }
+    }
+
+    /// A story in which all batches have the same length, so that one fits exactly where another was.
+    pub fn monotonous(chance: Chance) -> Self {
+        Self { is_monotonous: true, ..Self::new(chance, 0) }
     }
 
     /// The story of a process that begins with what another left: it knows nothing else, and no number returns.
@@ -78,19 +86,38 @@ impl Story {
 
     /// What is decided next.
     pub fn next(&mut self, now: Now) -> Batch {
+        if self.is_monotonous {
+            return self.next_alike(now);
+        }
         let session = self.some_session();
         let shard = session.map_or(ShardId::new(*self.chance.one_of(&SHARDS)), SessionNumber::shard);
         let mut records = Vec::new();
         for _ in 0..=self.chance.below(3) {
             self.decide(shard, session, now, &mut records);
         }
-        let need = match self.chance.below(8) {
+        let need = self.some_need();
+        self.batch(shard, records, need, now)
+    }
+
+    /// A retained message like all others.
+    fn next_alike(&mut self, now: Now) -> Batch {
+        self.version += 1;
+        self.published += 1;
+        let payload = format!("{:020}", self.published);
+        let message = Arc::new(MessageRef::new("same", payload.as_bytes()).to_message());
+        let (version, body) = (self.version, Some(message.into()));
+        let need = self.some_need();
+        let record = Record::Retained { topic: "same".into(), version, body };
+        self.batch(ShardId::new(SHARDS[0]), vec![record], need, now)
+    }
+
+    fn some_need(&mut self) -> Need {
+        match self.chance.below(8) {
             0 | 1 => Need::Lazy,
             2 => Need::Written,
             3 => Need::SyncedSoon,
             _ => Need::Synced,
-        };
-        self.batch(shard, records, need, now)
+        }
     }
 
     /// All that a shard holds, for a checkpoint. Everything that was submitted must be committed.

@@ -20,6 +20,17 @@ fn no_flipped_bit_is_served_or_skipped() {
 }
 
 #[test]
+fn no_frame_that_was_on_the_disk_is_skipped() {
+    for seed in 0..8 {
+        let store = AtRest::new(seed);
+        for damaged in store.scrambled(&mut Chance::new(seed)) {
+            let checked = store.check(&damaged, true);
+            checked.unwrap_or_else(|broken| panic!("seed {seed}: {}", broken.what));
+        }
+    }
+}
+
+#[test]
 fn no_edit_brings_what_never_was() {
     for seed in 0..4 {
         let store = AtRest::new(seed);
