@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Messages of a publisher on their way at once.
     #[arg(long, default_value_t = 20)]
     window: usize,
+    /// Bytes of a payload.
+    #[arg(long, default_value_t = 128)]
+    size: usize,
     /// Rounds between two comparisons of all books.
     #[arg(long, default_value_t = 10)]
     settle: usize,
@@ -47,7 +50,6 @@ pub(crate) struct Arguments {
     deadline_seconds: u64,
 }
 
-const SIZE: usize = 128;
 /// One in so many brokers is killed again while it starts.
 const KILLED_AT_START: usize = 4;
 const START_BEFORE_KILL_MAX_MS: usize = 60;
@@ -105,8 +107,8 @@ impl<'a> Ordeal<'a> {
         for number in 0..2 * arguments.publishers {
             let (topics, qos) = (Arc::from([format!("kill/{number}")]), if number % 2 == 0 { 1 } else { 2 });
             let version = if number % 4 < 2 { Version::V311 } else { Version::V5 };
-            let (window, first_stream) = (arguments.window, number);
-            let terms = Terms { version, qos, window, size: SIZE, topics, first_stream, persistent: true };
+            let (window, size, first_stream) = (arguments.window, arguments.size, number);
+            let terms = Terms { version, qos, window, size, topics, first_stream, persistent: true };
             publishers.push(fleet.add_publisher(Publisher::new(format!("kill-publisher-{number}"), terms)));
         }
         let mut subscribers = |kind: &str| -> Vec<usize> {
