@@ -103,11 +103,11 @@ impl Story {
     fn next_alike(&mut self, now: Now) -> Batch {
         self.version += 1;
         self.published += 1;
-        let payload = format!("{:020}", self.published);
-        let message = Arc::new(MessageRef::new("same", payload.as_bytes()).to_message());
+        let (topic, payload) = (format!("{}", self.published % 8), format!("{:020}", self.published));
+        let message = Arc::new(MessageRef::new(&topic, payload.as_bytes()).to_message());
         let (version, body) = (self.version, Some(message.into()));
         let need = self.some_need();
-        let record = Record::Retained { topic: "same".into(), version, body };
+        let record = Record::Retained { topic: topic.into(), version, body };
         self.batch(ShardId::new(SHARDS[0]), vec![record], need, now)
     }
 
