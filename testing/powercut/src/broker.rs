@@ -61,7 +61,7 @@ pub fn broker_history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<
         let next = over
             .end_in_many_ways(plan.cuts, &mut chance, &mut also, &mut count)
             .map_err(|(step, end, broken)| failed(step, end, broken, over.commits.clone()))?;
-        let Some(Ended { commits, left }) = next else { break };
+        let Some(Ended { commits, left, .. }) = next else { break };
         contents = over.contents_of(commits);
         past.extend(
             over.commits[..commits].iter().map(|commit| (Arc::clone(&commit.batch), commit.position)),

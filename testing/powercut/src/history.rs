@@ -121,7 +121,7 @@ pub fn history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<usize, 
         let next = over
             .end_in_many_ways(plan.cuts, &mut chance, &mut |_, _, _, _| Ok(()), &mut count)
             .map_err(|(step, end, broken)| failed(step, end, broken, over.commits.clone()))?;
-        let Some(Ended { commits, left }) = next else { break };
+        let Some(Ended { commits, left, .. }) = next else { break };
         contents = over.contents_of(commits);
         story = its_story.restarted(Chance::new(chance.number()), over.models[commits].clone());
         disk = left;
@@ -149,8 +149,8 @@ impl Life {
                 let ended = self.check(&disk, (end, step), &mut its_chance, also);
                 let ended = ended.map_err(|broken| (step, end, broken))?;
                 tick();
-                // More likely a late one.
-                if next.is_none() || chance.once_in(4) {
+                // More likely a late one, or one that left something behind.
+                if next.is_none() || chance.once_in(if ended.is_torn { 2 } else { 8 }) {
                     next = Some(ended);
                 }
             }

@@ -52,6 +52,8 @@ pub struct Ended {
     pub commits: usize,
     /// The disk it left.
     pub left: Disk,
+    /// Its end was torn, and something had to be dropped.
+    pub is_torn: bool,
 }
 
 /// A store that was opened again.
@@ -63,6 +65,8 @@ pub struct Recovered {
     pub batches: Vec<(Batch, Position)>,
     /// Do they begin with a checkpoint?
     pub has_checkpoint: bool,
+    /// Something behind them was dropped.
+    pub is_torn: bool,
     /// Its files, as recovery left them.
     pub files: SimulatedFiles,
     /// The store, to go on with.
@@ -97,8 +101,8 @@ pub fn recover(disk: &Disk, chance: &Chance) -> Result<Recovered, Broken> {
         fold.fold(&batch, position);
         batches.push((batch, position));
     };
-    opened.recover(&mut each, &mut |_, _| {}).map_err(broken)?;
-    Ok(Recovered { model: fold.model, batches, has_checkpoint, files, opened })
+    let is_torn = opened.recover(&mut each, &mut |_, _| {}).map_err(broken)?.torn.is_some();
+    Ok(Recovered { model: fold.model, batches, has_checkpoint, is_torn, files, opened })
 }
 
 /// Is what was read what was written? Who published it and what version it had is not kept.
@@ -150,7 +154,7 @@ impl Life {
         also(&found, end, step, commits).map_err(Broken::on(&left))?;
         self.check_again(&left, &found, chance)?;
         self.check_interrupted(&left, &found, (end, step), chance)?;
-        Ok(Ended { commits, left })
+        Ok(Ended { commits, left, is_torn: found.is_torn })
     }
 
     /// How many of its batches may be there after such an end at this step.

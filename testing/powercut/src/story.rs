@@ -21,6 +21,8 @@ const SESSIONS: usize = 6;
 const DELAYED: usize = 4;
 /// Copies a Session is given before it only settles.
 const COPIES: usize = 12;
+/// Bytes of a payload like all others: with them a frame is about as long as a sector.
+const ALIKE_BYTES: usize = 400;
 /// Copies a snapshot writes in one record.
 const SLICE: usize = 3;
 /// Messages kept in memory though nothing names them any more.
@@ -103,7 +105,8 @@ impl Story {
     fn next_alike(&mut self, now: Now) -> Batch {
         self.version += 1;
         self.published += 1;
-        let (topic, payload) = (format!("{}", self.published % 8), format!("{:020}", self.published));
+        let (topic, payload) =
+            (format!("{}", self.published % 8), format!("{:0ALIKE_BYTES$}", self.published));
         let message = Arc::new(MessageRef::new(&topic, payload.as_bytes()).to_message());
         let (version, body) = (self.version, Some(message.into()));
         let need = self.some_need();
