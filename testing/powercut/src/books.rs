@@ -39,6 +39,7 @@ pub struct Books {
     possible: Fold,
     inherited: BTreeMap<Place, Arc<Message>>,
     contents: BTreeMap<Place, Arc<Message>>,
+    rejected: usize,
 }
 
 impl Books {
@@ -62,6 +63,7 @@ impl Books {
             possible: Fold::from(model),
             contents: inherited.clone(),
             inherited,
+            rejected: 0,
         }
     }
 
@@ -86,7 +88,11 @@ impl Books {
                 Some(self.files.steps())
             }
             Outcome::Unknown if may_be_there(batch) => None,
-            Outcome::Unknown | Outcome::Rejected(_) => return,
+            Outcome::Unknown => return,
+            Outcome::Rejected(_) => {
+                self.rejected += 1;
+                return;
+            }
         };
         self.possible.fold(batch, *position);
         self.models.push(self.possible.model.clone());
@@ -105,6 +111,7 @@ impl Books {
             models: self.models.clone(),
             inherited: self.inherited.clone(),
             contents: self.contents.clone(),
+            rejected: self.rejected,
             now,
         }
     }

@@ -32,6 +32,8 @@ pub struct Life {
     pub inherited: BTreeMap<Place, Arc<Message>>,
     /// Those, and all that were written.
     pub contents: BTreeMap<Place, Arc<Message>>,
+    /// Batches that were refused, for the disk was full.
+    pub rejected: usize,
     /// The clocks at its end.
     pub now: Now,
 }
