@@ -2,6 +2,8 @@
 //!
 //! The rule: every round ends with everybody served again, and every few rounds with books that agree.
 
+mod facts;
+
 use std::fs;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::load::{Counts, Faults, Fleet, Publisher, Subscriber, Terms};
 use crate::progress::Progress;
 use crate::store::{START_MAX, Settings, Store};
 use crate::table::Table;
+use facts::Facts;
 
 /// kill -9 at random moments under QoS 1 and 2 load: nothing acknowledged is lost, no QoS 2 message comes twice.
 #[derive(clap::Args)]
@@ -48,6 +51,9 @@ pub(crate) struct Arguments {
     /// Seconds a round may take from the kill until everybody is served again.
     #[arg(long, default_value_t = 20)]
     deadline_seconds: u64,
+    /// Leave out what Mosquitto has no word for: delayed messages, and Wills of Sessions that outlive a kill.
+    #[arg(long)]
+    queues_only: bool,
 }
 
 /// One in so many brokers is killed again while it starts.
@@ -67,6 +73,7 @@ struct Ordeal<'a> {
     faithful: Vec<usize>,
     /// Online now and then.
     fickle: Vec<usize>,
+    facts: Option<Facts>,
     random: Random,
     restarts: Vec<Duration>,
     rounds: Vec<Duration>,
@@ -87,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> 
     let mut progress = Progress::new();
     let outcome = (1..=arguments.rounds).try_for_each(|round| {
         progress.say(|| format!("round {round} of {}, {:?}", arguments.rounds, ordeal.fleet.counts()));
-        ordeal.round().with_context(|| format!("round {round}"))?;
+        ordeal.round(round).with_context(|| format!("round {round}"))?;
         if round % arguments.settle == 0 || round == arguments.rounds {
             ordeal.settle().with_context(|| format!("settling after round {round}"))?;
         }
@@ -128,12 +135,25 @@ impl<'a> Ordeal<'a> {
             fleet.subscribers().all(Subscriber::is_subscribed)
         })?;
         ensure!(is_subscribed, "not everybody could subscribe");
+        let facts = if arguments.queues_only { None } else { Some(Facts::begin(store.address())?) };
         let (restarts, rounds) = (Vec::new(), Vec::new());
-        Ok(Self { arguments, store, broker, fleet, publishers, faithful, fickle, random, restarts, rounds })
+        Ok(Self {
+            arguments,
+            store,
+            broker,
+            fleet,
+            publishers,
+            faithful,
+            fickle,
+            facts,
+            random,
+            restarts,
+            rounds,
+        })
     }
 
     /// Load, kill, start, and everybody served again.
-    fn round(&mut self) -> Result<()> {
+    fn round(&mut self, round: usize) -> Result<()> {
         for member in self.publishers.clone() {
             self.fleet.publisher(member).set_goal(u64::MAX);
         }
@@ -143,6 +163,9 @@ impl<'a> Ordeal<'a> {
             } else {
                 self.fleet.go_offline(member)
             }
+        }
+        if let Some(facts) = &mut self.facts {
+            facts.make(round)?;
         }
         let load = self.milliseconds(self.arguments.load_ms);
         self.fleet.run_for(load)?;
@@ -159,6 +182,9 @@ impl<'a> Ordeal<'a> {
         self.restarts.push(started.elapsed());
         self.await_service(killed)?;
         self.rounds.push(killed.elapsed());
+        if let Some(facts) = &mut self.facts {
+            facts.confirm()?;
+        }
         Ok(())
     }
 
@@ -248,6 +274,7 @@ impl<'a> Ordeal<'a> {
             ("identifiers used for two messages at once", faults.identifiers_reused),
             ("Sessions lost", faults.sessions_lost),
             ("messages refused", refused),
+            ("other facts found again", self.facts.as_ref().map_or(0, |facts| facts.confirmed)),
         ] {
             table.row([name.to_owned(), count.to_string()]);
         }
