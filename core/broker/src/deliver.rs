@@ -131,14 +131,9 @@ impl Shard {
             subscription_ids: recipient.subscription_ids.clone(),
             share: recipient.share.clone(),
         };
-        self.records.push(Record::Published(PublishRecord {
-            body: Body::Held(Arc::clone(packed.shared())),
-            copies: vec![(self.id, vec![copy])],
-            mark: None,
-            will_of: None,
-            was_delayed: None,
-            passed_from: None,
-        }));
+        let body = Body::Held(Arc::clone(packed.shared()));
+        let kept = PublishRecord::new(body, vec![(self.id, vec![copy])]);
+        self.records.push(Record::Published(kept));
         self.journal(out);
     }
 

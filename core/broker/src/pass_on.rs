@@ -56,14 +56,8 @@ impl Shard {
         out: &mut Outbox,
     ) {
         self.need = self.need.max(self.node.settings.need);
-        self.records.push(Record::Published(PublishRecord {
-            body: body.clone(),
-            copies,
-            mark: None,
-            will_of: None,
-            was_delayed: None,
-            passed_from: from,
-        }));
+        let passed = PublishRecord { passed_from: from, ..PublishRecord::new(body.clone(), copies) };
+        self.records.push(Record::Published(passed));
         self.journal(out);
     }
 }

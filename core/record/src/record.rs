@@ -113,6 +113,30 @@ pub enum Record {
 }
 
 impl Record {
+    /// The Sessions it is about, some of them several times.
+    pub fn sessions(&self) -> Vec<SessionNumber> {
+        match self {
+            Self::Opened(terms) | Self::Resumed(terms) => vec![terms.session],
+            Self::Kept(kept) => vec![kept.terms.session],
+            Self::Subscribed(made) => vec![made.session],
+            Self::Published(published) => {
+                let copies = published.copies.iter().flat_map(|(_, copies)| copies).map(|copy| copy.session);
+                let mark = published.mark.map(|(session, _)| session);
+                copies.chain(mark).chain(published.will_of).chain(published.passed_from).collect()
+            }
+            Self::Delayed(delayed) => delayed.mark.iter().map(|(session, _)| *session).collect(),
+            Self::Disconnected { session, .. }
+            | Self::Ended { session, .. }
+            | Self::Unsubscribed { session, .. }
+            | Self::Sent { session, .. }
+            | Self::Received { session, .. }
+            | Self::Settled { session, .. }
+            | Self::Released { session, .. }
+            | Self::KeptCopies { session, .. } => vec![*session],
+            Self::Retained { .. } | Self::Snapshotted { .. } => Vec::new(),
+        }
+    }
+
     /// The Messages it names, but for a Will.
     pub fn bodies(&self) -> impl Iterator<Item = &Body> {
         let one = match self {
@@ -206,6 +230,13 @@ pub struct PublishRecord {
     pub was_delayed: Option<DelayedNumber>,
     /// The ended Session whose copy, chosen for a Shared Subscription, goes to another member by this.
     pub passed_from: Option<SessionNumber>,
+}
+
+impl PublishRecord {
+    /// A Message for these copies, and nothing else that it would mean.
+    pub fn new(body: Body, copies: Vec<(ShardId, Vec<CopyRecord>)>) -> Self {
+        Self { body, copies, mark: None, will_of: None, was_delayed: None, passed_from: None }
+    }
 }
 
 /// A Message that is published later.

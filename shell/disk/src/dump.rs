@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, WallTime};
+use martlet_record::{Batch, CheckpointNumber, Place, Position, Record, SessionNumber, WallTime};
 
 use crate::OpenError;
 use crate::files::Files;
 use crate::frame::{Header, Kind};
 use crate::scan::Scan;
-use crate::sessions::sessions_of;
 use crate::shelf::{Shelf, list};
 use crate::writer::body_of;
 
@@ -138,7 +137,7 @@ fn sessions_in(mut body: &[u8], start: Place) -> Vec<SessionNumber> {
     while !body.is_empty() {
         let place = start.plus(len - body.len());
         let Ok(batch) = Batch::decode(&mut body, place, &mut |_| {}) else { break };
-        sessions.extend(sessions_of(&batch));
+        sessions.extend(batch.records.iter().flat_map(Record::sessions));
     }
     sessions.into_iter().collect()
 }

@@ -26,7 +26,6 @@ mod mend;
 mod open;
 mod read;
 mod recover;
-mod sessions;
 mod shelf;
 
 mod apart;

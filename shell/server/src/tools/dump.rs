@@ -6,7 +6,7 @@ use martlet_disk::{Content, Frame, OpenError};
 use martlet_record::{Batch, Body, Message, Now, Place, Position, Record, Stored, WallTime};
 use martlet_topic::{Limits, TopicFilter, TopicName};
 
-use super::words::{Kind, Lexicon, sessions_of};
+use super::words::{Kind, Lexicon};
 use super::{Progress, Stage, Store};
 
 /// Which records are wanted; by default all.
@@ -154,7 +154,7 @@ impl Dump<'_> {
     fn wants_client(&self, record: &Record) -> bool {
         let Some(wanted) = &self.wanted.client else { return true };
         let is_it = |session| self.lexicon.clients.get(&session).is_some_and(|client| **client == **wanted);
-        sessions_of(record).into_iter().any(is_it)
+        record.sessions().into_iter().any(is_it)
     }
 
     fn wants_topic(&self, record: &Record) -> bool {

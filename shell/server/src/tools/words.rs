@@ -193,30 +193,6 @@ impl Lexicon {
     }
 }
 
-/// The Sessions a record is about.
-pub(crate) fn sessions_of(record: &Record) -> Vec<SessionNumber> {
-    match record {
-        Record::Opened(terms) | Record::Resumed(terms) => vec![terms.session],
-        Record::Kept(kept) => vec![kept.terms.session],
-        Record::Subscribed(made) => vec![made.session],
-        Record::Published(published) => {
-            let copies = published.copies.iter().flat_map(|(_, copies)| copies).map(|copy| copy.session);
-            let mark = published.mark.map(|(session, _)| session);
-            copies.chain(mark).chain(published.will_of).chain(published.passed_from).collect()
-        }
-        Record::Delayed(delayed) => delayed.mark.iter().map(|(session, _)| *session).collect(),
-        Record::Disconnected { session, .. }
-        | Record::Ended { session, .. }
-        | Record::Unsubscribed { session, .. }
-        | Record::Sent { session, .. }
-        | Record::Received { session, .. }
-        | Record::Settled { session, .. }
-        | Record::Released { session, .. }
-        | Record::KeptCopies { session, .. } => vec![*session],
-        Record::Retained { .. } | Record::Snapshotted { .. } => Vec::new(),
-    }
-}
-
 fn terms_of(terms: &SessionRecord) -> String {
     let will = terms.will.as_ref().map(|will| format!(", will {}", safe(will.message.topic())));
     format!(", {}{}", expiry_of(terms.expiry), will.unwrap_or_default())
