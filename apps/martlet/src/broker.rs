@@ -199,6 +199,12 @@ pub(crate) fn start(config: &Config) -> Result<Handle> {
             let hint = "ports below 1024 need a privilege; choose another with -p";
             anyhow::Error::new(error).context(hint)
         }
+        Error::Store(_) => {
+            let folder =
+                config.store.as_ref().map(|store| store.folder.display().to_string()).unwrap_or_default();
+            anyhow::Error::new(error)
+                .context(format!("the store in {folder} cannot be used (--data-dir names another)"))
+        }
         _ => anyhow::Error::new(error),
     })
 }

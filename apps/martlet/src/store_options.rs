@@ -33,7 +33,8 @@ pub(crate) struct StoreOptions {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_interval: Option<u64>,
 
-    /// Bytes the store may take; beyond it publishers are refused until something is read. [default: no limit]
+    /// Bytes the store may take, five segments at least; beyond it publishers are refused until something is read. An
+    /// empty store takes three segments. [default: no limit]
     #[arg(long, value_name = "BYTES")]
     disk_max: Option<u64>,
 

@@ -73,8 +73,8 @@ impl Shard {
         destinations.has_persistent || !destinations.groups.is_empty() || is_retained || has_mark
     }
 
-    /// MQTT 5 has a code for it. MQTT 3 has not: there a full disk holds the packet back until there is space, and any
-    /// other limit, which may stay for ever, ends the Network Connection.
+    /// MQTT 5 has a code for it. MQTT 3 has not: there a full disk holds the packet back until there is space, and
+    /// whatever may stay for ever ends the Network Connection.
     pub(crate) fn stop_at(
         &mut self,
         obstacle: Obstacle,
@@ -102,8 +102,10 @@ impl Shard {
         };
         match &obstacle {
             _ if is_v5 => self.answer_publish(slot, publish.qos, reason, text, false, out),
-            Obstacle::Disk(_) => self.hold(id, publish, out),
-            Obstacle::Queue | Obstacle::Limit(..) => return Err(Violation::new(reason, text.to_owned())),
+            Obstacle::Disk(room) if *room < Room::Failed => self.hold(id, publish, out),
+            Obstacle::Disk(_) | Obstacle::Queue | Obstacle::Limit(..) => {
+                return Err(Violation::new(reason, text.to_owned()));
+            }
         }
         Ok(())
     }

@@ -4,11 +4,11 @@
 use std::io;
 use std::sync::Arc;
 
-use martlet_record::{Batch, Body, Completion, Message, Now, Place, Record};
+use martlet_record::{Batch, Body, Message, Now, Place, Record};
 
 use crate::files::Files;
 use crate::frame::Kind;
-use crate::log::{Fit, Log};
+use crate::log::Log;
 use crate::shelf::{Span, Whereabouts, list};
 use crate::waiting::weigh;
 use crate::writer::body_of;
@@ -32,9 +32,8 @@ pub(crate) struct Part {
 
 impl<F: Files> Log<F> {
     /// Writes the next part, or lets the batch go whose Messages are all written.
-    pub(crate) fn write_part(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
+    pub(crate) fn write_part(&mut self, now: Now) -> io::Result<()> {
         let Some(first) = self.queue.first_apart() else { return Ok(()) };
-        let is_publish = first.is_publish;
         if !self.has_begun_apart && self.wants_checkpoint(now.time) {
             return Ok(());
         }
@@ -46,26 +45,20 @@ impl<F: Files> Log<F> {
         self.has_begun_apart = true;
         let chunk = self.settings.part_bytes().min(part.encoded.len() - part.written);
         let body = if chunk > 0 { chunk } else { LIST_BYTES + part.spans.len() * SPAN_BYTES };
-        match self.make_room(body, is_publish, now.time)? {
-            Fit::Wait => self.part = Some(part),
-            Fit::Full(why) => {
-                self.has_begun_apart = false;
-                let first = self.queue.take_apart();
-                first.into_iter().for_each(|first| done.push(self.rejected(first.batch, &why)));
-            }
-            Fit::Yes => {
-                if chunk > 0 {
-                    self.write_chunk(&mut part, chunk, now)?;
-                } else {
-                    self.write_spans(&part, now)?;
-                }
-                let is_listed = chunk == 0 || (part.spans.len() == 1 && part.name.is_none());
-                if part.written == part.encoded.len() && is_listed {
-                    part.finish();
-                } else {
-                    self.part = Some(part);
-                }
-            }
+        if !self.make_room(body, now.time)? {
+            self.part = Some(part);
+            return Ok(());
+        }
+        if chunk > 0 {
+            self.write_chunk(&mut part, chunk, now)?;
+        } else {
+            self.write_spans(&part, now)?;
+        }
+        let is_listed = chunk == 0 || (part.spans.len() == 1 && part.name.is_none());
+        if part.written == part.encoded.len() && is_listed {
+            part.finish();
+        } else {
+            self.part = Some(part);
         }
         Ok(())
     }

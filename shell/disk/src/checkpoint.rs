@@ -15,7 +15,7 @@ use crate::files::Files;
 use crate::frame::Kind;
 use crate::job::Task;
 use crate::liveness::{Marks, Weighed};
-use crate::log::{Fit, Log, millis};
+use crate::log::{Log, millis};
 use crate::shelf::list;
 use crate::waiting::named;
 use crate::{LastCheckpoint, Settings};
@@ -195,7 +195,7 @@ impl<F: Files> Log<F> {
     }
 
     fn begin_checkpoint(&mut self, now: Now) -> io::Result<()> {
-        if !matches!(self.make_room(size_of::<u64>(), false, now.time)?, Fit::Yes) {
+        if !self.make_room(size_of::<u64>(), now.time)? {
             return Ok(());
         }
         let number = CheckpointNumber(self.checkpoints.newest.0 + 1);
@@ -237,7 +237,7 @@ impl<F: Files> Log<F> {
         self.fill_list(&mut under_way);
         let Stage::Listing { list, .. } = &mut under_way.stage else { unreachable!("the caller looked") };
         let body = if list.is_empty() { size_of::<u64>() } else { list.len() };
-        if !matches!(self.make_room(body, false, now.time)?, Fit::Yes) {
+        if !self.make_room(body, now.time)? {
             self.checkpoints.under_way = Some(under_way);
             return Ok(());
         }

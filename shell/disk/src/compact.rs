@@ -13,7 +13,7 @@ use crate::files::{File, Files};
 use crate::frame::Kind;
 use crate::job::Task;
 use crate::liveness::Live;
-use crate::log::{Fit, Log};
+use crate::log::Log;
 use crate::shelf::{Shelf, Span, Whereabouts, list};
 use crate::supply::RESERVE;
 use crate::writer::body_of;
@@ -119,7 +119,7 @@ impl<F: Files> Log<F> {
         let spans = parts.filter_map(|(live, _)| self.shelf.whereabouts(live.name));
         let spans: usize = spans.map(|whereabouts| whereabouts.spans(0).len()).sum();
         let listed = (gathered.bodies.len() + spans + 2) * LISTED_BYTES;
-        if !matches!(self.make_room(gathered.bytes.len() + listed, false, now.time)?, Fit::Yes) {
+        if !self.make_room(gathered.bytes.len() + listed, now.time)? {
             self.compaction.gathered = Some(gathered);
             return Ok(());
         }

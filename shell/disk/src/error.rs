@@ -41,7 +41,7 @@ pub enum OpenError {
     #[error("{0}")]
     Settings(String),
     /// The system refused.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io {
         /// What was to be done.
         what: String,

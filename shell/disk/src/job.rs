@@ -23,7 +23,7 @@ pub struct Job<F: Files> {
 #[derive(Debug)]
 pub(crate) enum Task<F: Files> {
     /// Set room for a segment aside.
-    Make { spare: Spare, segments: usize, settings: Settings },
+    Make { spare: Spare, segments: usize, settings: Settings, is_needed: bool },
     /// Make it the next segment.
     Name { spare: Spare, number: u32 },
     /// Give room back that was set aside.
@@ -64,8 +64,8 @@ impl<F: Files> Job<F> {
     pub fn run(self) -> Done<F> {
         let files = &*self.files;
         Done(match self.task {
-            Task::Make { spare, segments, settings } => {
-                Report::Made(supply::make(files, spare, segments, &settings))
+            Task::Make { spare, segments, settings, is_needed } => {
+                Report::Made(supply::make(files, spare, segments, &settings, is_needed))
             }
             Task::Name { spare, number } => Report::Named(supply::name(files, spare, number)),
             Task::Remove(spare) => Report::Removed(supply::remove(files, spare)),

@@ -47,8 +47,6 @@ pub struct Log<F: Files> {
     in_flight: Vec<Arc<Batch>>,
     /// Something waits for the next segment.
     needs_next: bool,
-    /// The segment that is written was set aside for what is no publish.
-    is_reserve: bool,
     /// Since when something is to be synced soon.
     dirty_since: Option<Time>,
     /// A sync is under way elsewhere. Until its fate is known there is no other: the system tells a failure only once.
@@ -60,16 +58,6 @@ pub struct Log<F: Files> {
     failure: Option<String>,
     /// How long recovery took.
     pub(crate) recovery: Duration,
-}
-
-/// Is there room for what is to be written?
-#[derive(Debug)]
-pub(crate) enum Fit {
-    Yes,
-    /// As soon as the next segment is ready.
-    Wait,
-    /// The disk is full.
-    Full(String),
 }
 
 impl<F: Files> Log<F> {
@@ -95,7 +83,6 @@ impl<F: Files> Log<F> {
             jobs: Vec::new(),
             in_flight: Vec::new(),
             needs_next: false,
-            is_reserve: false,
             dirty_since: None,
             is_syncing: false,
             awaits_sync: false,
@@ -129,7 +116,7 @@ impl<F: Files> Log<F> {
     }
 
     fn try_step(&mut self, now: Now, done: &mut Vec<Completion>) -> io::Result<()> {
-        self.write_part(now, done)?;
+        self.write_part(now)?;
         if self.queue.is_due(now.time) || self.is_closing {
             self.write_group(now, done)?;
         }
@@ -288,7 +275,7 @@ impl<F: Files> Log<F> {
         if self.queue.needs_sync() && !self.may_sync() {
             return Ok(());
         }
-        let (group, weight) = self.take_group(done, now.time)?;
+        let (group, weight) = self.take_group(now.time)?;
         if group.is_empty() {
             return Ok(());
         }
@@ -317,26 +304,17 @@ impl<F: Files> Log<F> {
         Ok(())
     }
 
-    /// Takes as many batches as go into one frame. Those for which the disk is too full are done at once.
-    fn take_group(&mut self, done: &mut Vec<Completion>, now: Time) -> io::Result<(Vec<Batch>, usize)> {
+    /// Takes as many batches as go into one frame.
+    fn take_group(&mut self, now: Time) -> io::Result<(Vec<Batch>, usize)> {
         let mut group = Vec::new();
         let mut weight = 0;
         while let Some(first) = self.queue.first() {
-            let (with_first, is_publish) = (weight + first.weight, first.is_publish);
-            if group.is_empty() {
-                match self.make_room(with_first, is_publish, now)? {
-                    Fit::Yes => {}
-                    Fit::Wait => break,
-                    Fit::Full(why) => {
-                        let first = self.queue.take_first();
-                        first.into_iter().for_each(|first| done.push(self.rejected(first.batch, &why)));
-                        continue;
-                    }
-                }
-            } else if with_first > self.settings.group_bytes()
-                || !self.writer.fits(with_first)
-                || (is_publish && self.is_kept_from_publishes())
-            {
+            let with_first = weight + first.weight;
+            let fits = match group.is_empty() {
+                true => self.make_room(with_first, now)?,
+                false => with_first <= self.settings.group_bytes() && self.writer.fits(with_first),
+            };
+            if !fits {
                 break;
             }
             weight = with_first;
@@ -345,37 +323,22 @@ impl<F: Files> Log<F> {
         Ok((group, weight))
     }
 
-    pub(crate) fn rejected(&self, batch: Batch, why: &str) -> Completion {
-        let outcome = Outcome::Rejected(why.to_owned());
-        Completion { batch: Arc::new(batch), position: self.writer.position(), outcome }
-    }
-
-    /// Sees to it that a frame with such a body can be written.
-    pub(crate) fn make_room(&mut self, body: usize, is_publish: bool, now: Time) -> io::Result<Fit> {
-        if is_publish && self.is_kept_from_publishes() {
-            return Ok(Fit::Full(self.supply.shortage().unwrap_or_default().to_owned()));
-        }
+    /// Sees to it that a frame with such a body can be written; false: as soon as the next segment is ready. What was let
+    /// in is never turned away: whoever submits asked for room first, and the reserve holds what was under way.
+    pub(crate) fn make_room(&mut self, body: usize, now: Time) -> io::Result<bool> {
         if self.writer.fits(body) {
-            return Ok(Fit::Yes);
-        }
-        if let Some(why) = self.supply.shortage().filter(|_| is_publish) {
-            return Ok(Fit::Full(why.to_owned()));
+            return Ok(true);
         }
         if !self.may_sync() {
-            return Ok(Fit::Wait);
+            return Ok(false);
         }
         let Some(next) = self.supply.take_next(now) else {
             self.needs_next = true;
-            return Ok(Fit::Wait);
+            return Ok(false);
         };
-        self.is_reserve = self.supply.shortage().is_some();
         self.writer.enter(next)?;
         self.dirty_since = None;
-        Ok(Fit::Yes)
-    }
-
-    fn is_kept_from_publishes(&self) -> bool {
-        self.is_reserve && self.supply.shortage().is_some()
+        Ok(true)
     }
 
     /// Lets another thread bring to the disk what is to be there soon.
@@ -422,9 +385,9 @@ impl<F: Files> Log<F> {
         self.order(match order {
             Order::Name(spare, number) => Task::Name { spare, number },
             Order::Remove(spare) => Task::Remove(spare),
-            Order::Make(spare) => {
+            Order::Make { spare, is_needed } => {
                 let segments = self.shelf.count() + self.supply.count();
-                Task::Make { spare, segments, settings: self.settings.clone() }
+                Task::Make { spare, segments, settings: self.settings.clone(), is_needed }
             }
         });
     }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub free_min: Option<u64>,
 }
 
+/// Segments a store needs: one that is written, two set aside, and some that hold what waits.
+const SEGMENTS_MIN: u64 = 5;
 /// A smaller segment holds too little beside the head of a frame; a longer one has no 32-bit offsets.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u32> = 4096..=1 << 30;
 
@@ -37,6 +39,13 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), OpenError> {
+        let least = u64::from(self.segment_bytes) * SEGMENTS_MIN;
+        if let Some(max) = self.disk_max.filter(|max| *max < least) {
+            return Err(OpenError::Settings(format!(
+                "a store of at most {max} bytes: with segments of {} bytes it needs {least}; smaller segments need less",
+                self.segment_bytes
+            )));
+        }
         if SEGMENT_BYTES.contains(&self.segment_bytes) && self.segment_bytes.is_multiple_of(4096) {
             return Ok(());
         }

@@ -1,7 +1,9 @@
 //! Room for what comes: the next segment, and the reserve for a full disk.
 //!
 //! The rule: two segments beside the one that is written are set aside on the disk, before they are needed. When no
-//! more can be had, they are for acknowledgements and ends only: that is how a full disk becomes empty again.
+//! more can be had, publishers are told so, and what is set aside is for what was under way, for acknowledgements and for
+//! checkpoints: that is how a full disk becomes empty again. If even that is used up, a limit of the operator's counts
+//! less than what was promised: the store goes beyond it as long as the disk itself has room.
 
 use std::collections::VecDeque;
 use std::io;
@@ -53,6 +55,8 @@ pub(crate) struct Supply<F: Files> {
     is_ordered: bool,
     /// Why there is no more.
     full: Option<String>,
+    /// The disk itself has no room.
+    is_exhausted: bool,
     retry_at: Time,
     last_spare: u32,
     /// When a segment was begun.
@@ -68,6 +72,7 @@ impl<F: Files> Supply<F> {
             spares,
             is_ordered: false,
             full: None,
+            is_exhausted: false,
             retry_at: Time::START,
             last_spare,
             grew_at: Time::START,
@@ -109,8 +114,10 @@ impl<F: Files> Supply<F> {
             // Those that were written before come first: they are ready at once.
             let filled = self.spares.iter().position(|spare| spare.is_filled).unwrap_or_default();
             Order::Name(self.spares.remove(filled)?, number)
-        } else if self.count() < RESERVE && (self.full.is_none() || now >= self.retry_at) {
-            Order::Make(self.new_spare(false))
+        } else if self.count() < RESERVE
+            && (self.full.is_none() || now >= self.retry_at || self.is_urgent(needs_next))
+        {
+            Order::Make { spare: self.new_spare(false), is_needed: needs_next && self.count() == 0 }
         } else if self.count() > RESERVE && self.trim_at() <= now {
             let is_new = self.spares.iter().position(|spare| !spare.is_filled).unwrap_or_default();
             Order::Remove(self.spares.remove(is_new)?)
@@ -119,6 +126,11 @@ impl<F: Files> Supply<F> {
         };
         self.is_ordered = true;
         Some(order)
+    }
+
+    /// Nothing is left that could be written to, and the disk was not asked for that yet.
+    fn is_urgent(&self, needs_next: bool) -> bool {
+        needs_next && self.count() == 0 && !self.is_exhausted
     }
 
     /// When a full disk is to be asked again, or to get something back.
@@ -139,8 +151,12 @@ impl<F: Files> Supply<F> {
     pub(crate) fn made(&mut self, made: Result<Spare, Shortage>, now: Time) -> io::Result<()> {
         self.is_ordered = false;
         match made {
-            Ok(spare) => self.spares.push_back(spare),
+            Ok(spare) => {
+                self.is_exhausted = false;
+                self.spares.push_back(spare);
+            }
             Err(Shortage::Full(why)) => {
+                self.is_exhausted = self.full.is_some() && self.count() == 0;
                 self.full = Some(why);
                 self.retry_at = now.after_millis(RETRY_MS);
             }
@@ -172,8 +188,8 @@ impl<F: Files> Supply<F> {
 /// Something to do on the disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
-    /// Set room for a segment aside.
-    Make(Spare),
+    /// Set room for a segment aside, beyond the limits if it is needed at once.
+    Make { spare: Spare, is_needed: bool },
     /// Give it a number.
     Name(Spare, u32),
     /// Give it back.
@@ -189,15 +205,18 @@ pub(crate) enum Shortage {
     Failed(io::Error),
 }
 
-/// Sets room for one more segment aside; `segments` are there already.
+/// Sets room for one more segment aside; `segments` are there already. One that is needed goes beyond the limits.
 pub(crate) fn make(
     files: &impl Files,
     spare: Spare,
     segments: usize,
     settings: &Settings,
+    is_needed: bool,
 ) -> Result<Spare, Shortage> {
     let bytes = u64::from(settings.segment_bytes);
-    check_space(files, segments, settings)?;
+    if !is_needed {
+        check_space(files, segments, settings)?;
+    }
     let made = allocate(files, spare, bytes);
     made.map_err(|error| {
         if !is_full(&error) {

@@ -19,8 +19,6 @@ pub(crate) struct Waiting {
     pub(crate) batch: Batch,
     /// Bytes it takes at most, as far as that can be said before it is written.
     pub(crate) weight: usize,
-    /// It makes the store longer for what somebody published.
-    pub(crate) is_publish: bool,
     /// Some of its Messages go before it.
     pub(crate) is_apart: bool,
     since: Time,
@@ -43,8 +41,7 @@ pub(crate) struct Queue {
 
 impl Waiting {
     pub(crate) fn new(batch: Batch, weight: usize, is_apart: bool, since: Time) -> Self {
-        let is_publish = batch.records.iter().any(is_publish);
-        Self { batch, weight, is_publish, is_apart, since }
+        Self { batch, weight, is_apart, since }
     }
 
     fn is_urgent(&self) -> bool {
@@ -124,16 +121,6 @@ impl Queue {
         self.held = self.apart.iter().fold(0, |held, next| held | 1 << next.batch.shard.index());
     }
 
-    /// Takes it out: it will not be written.
-    pub(crate) fn take_apart(&mut self) -> Option<Waiting> {
-        let first = self.apart.pop_front()?;
-        if self.apart.front().is_some_and(|next| !next.is_apart) {
-            self.release_apart();
-        }
-        self.held = self.apart.iter().fold(0, |held, next| held | 1 << next.batch.shard.index());
-        Some(first)
-    }
-
     /// All of them, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.ready.iter().chain(&self.apart)
@@ -151,19 +138,6 @@ impl Queue {
         self.to_sync += usize::from(waiting.batch.need == Need::Synced);
         self.ready_apart += usize::from(waiting.is_apart);
         self.ready.push_back(waiting);
-    }
-}
-
-fn is_publish(record: &Record) -> bool {
-    match record {
-        // A Will was promised, and a Message that was delayed or passed on is in the log already.
-        Record::Published(published) => {
-            published.will_of.is_none() && published.was_delayed.is_none() && published.passed_from.is_none()
-        }
-        // One that is in the log already is only named: a checkpoint goes on however full the disk is.
-        Record::Retained { body, .. } => body.as_ref().is_some_and(|body| body.stored().is_none()),
-        Record::Delayed(_) => true,
-        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use martlet_net::{Accepted, Connection, Frames, Opening, Phase, Received, Step};
 use martlet_packet::{ConnAck, Packet, PropertiesBuf, Property, ReasonCode};
-use martlet_record::{ShardId, Time};
+use martlet_record::{Room, ShardId, Time};
 use martlet_session::{ConnectRequest, ConnectionId, Progress, Violation};
 
 use martlet_broker::Closing;
@@ -59,6 +59,7 @@ impl Runner {
     pub(crate) fn open<'a>(&mut self, id: ConnectionId, mut frames: Frames<'a>) -> Option<Frames<'a>> {
         let (policy, maximum) = (&self.shared.policy, self.shared.node.settings.maximum_packet_size);
         loop {
+            let has_failed = self.shared.journal.room() == Room::Failed;
             let connection = self.connections.get(id)?;
             let Phase::Opening(opening) = &mut connection.phase else { return None };
             match opening.receive(&mut frames, policy, maximum, random) {
@@ -68,7 +69,14 @@ impl Runner {
                 }
                 Step::Progress(Progress::Reply(bytes)) => self.out.outgoing(id).append(&bytes),
                 Step::Progress(Progress::Admitted(request)) if opening.is_surplus => {
-                    let (bytes, why) = self.refusal(&request);
+                    let (bytes, why) = self.refusal(&request, ReasonCode::ServerBusy, self.no_room());
+                    self.refuse(id, &bytes, why);
+                    return None;
+                }
+                Step::Progress(Progress::Admitted(request)) if has_failed && wants_to_be_kept(&request) => {
+                    let text =
+                        "the disk failed: no session can be kept until it is mended and the broker restarted";
+                    let (bytes, why) = self.refusal(&request, ReasonCode::ServerUnavailable, text.to_owned());
                     self.refuse(id, &bytes, why);
                     return None;
                 }
@@ -198,7 +206,7 @@ impl Runner {
             let mut frames = Frames::new(Vec::new(), &buffer[..count]);
             let step = opening.receive(&mut frames, &self.shared.policy, u32::MAX, random);
             if let Step::Progress(Progress::Admitted(request)) = step {
-                let (answer, _) = self.refusal(&request);
+                let (answer, _) = self.refusal(&request, ReasonCode::ServerBusy, self.no_room());
                 // The peer may not read it; there is nothing else to do for it.
                 drop(connection.write_once(&answer));
             }
@@ -207,8 +215,8 @@ impl Runner {
     }
 
     /// CONNACK for a Client there is no room for.
-    fn refusal(&self, request: &ConnectRequest) -> (Vec<u8>, Violation) {
-        let why = Violation::new(ReasonCode::ServerBusy, self.no_room());
+    fn refusal(&self, request: &ConnectRequest, reason: ReasonCode, text: String) -> (Vec<u8>, Violation) {
+        let why = Violation::new(reason, text);
         let mut properties = PropertiesBuf::default();
         if self.shared.policy.reason_strings {
             properties.push(Property::ReasonString(&why.text));
@@ -224,6 +232,11 @@ impl Runner {
         let maximum = self.shared.connections_max;
         format!("the node has its maximum of {maximum} connections (--max-connections, ulimit -n)")
     }
+}
+
+/// The Client wants its Session to outlast its Network Connection, or one that did.
+fn wants_to_be_kept(request: &ConnectRequest) -> bool {
+    !request.clean_start || request.session_expiry.is_some_and(|seconds| seconds > 0)
 }
 
 fn opening_of(connection: Option<&mut Connection>) -> Option<&Opening> {

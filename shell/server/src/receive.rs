@@ -46,7 +46,11 @@ impl Runner {
                 self.queue(id);
                 self.tell_taken(id);
             }
-            Phase::Open if connection.waits_for_room && self.shared.journal.room() >= Room::DrainOnly => {
+            Phase::Open if connection.waits_for_room && connection.is_half_closed => {
+                let text = "the Client closed the Network Connection while its message waited for the disk";
+                self.lose(id, Violation::new(ReasonCode::UnspecifiedError, text));
+            }
+            Phase::Open if connection.waits_for_room && self.shared.journal.room() == Room::DrainOnly => {
                 self.held_back += 1;
                 self.queue(id);
                 self.tell_taken(id);

@@ -80,7 +80,10 @@ impl Server {
                 runner.out.notices.clone_from(&notices);
             }
             let name = format!("runner-{number}");
-            threads.push(thread::Builder::new().name(name).spawn(move || runner.run())?);
+            // One that fails takes the others along: what it served cannot be served by them.
+            let others = Stopper(Arc::clone(&shared));
+            let run = move || runner.run().inspect_err(|_| others.stop());
+            threads.push(thread::Builder::new().name(name).spawn(run)?);
         }
         Ok(Handle { addresses, stopper: Stopper(shared), threads })
     }
@@ -105,10 +108,11 @@ impl Handle {
 
     /// Waits until it ends.
     pub fn join(self) -> io::Result<()> {
-        let ended = self
-            .threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        // All of them, whatever one of them ends with: the store serves the last as well.
+        let join =
+            |thread: JoinHandle<_>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let ends: Vec<io::Result<()>> = self.threads.into_iter().map(join).collect();
+        let ended = ends.into_iter().collect();
         if let Some(disk) = self.stopper.0.journal.disk() {
             disk.close();
         }

@@ -184,7 +184,12 @@ impl File for MemoryFile {
 
     fn allocate(&self, len: u64) -> io::Result<()> {
         self.disk.call(Call::Allocate)?;
-        self.bytes.lock().unwrap().resize(len as usize, 0);
+        let free = self.disk.0.lock().unwrap().free;
+        let mut bytes = self.bytes.lock().unwrap();
+        if free.is_some_and(|free| len > bytes.len() as u64 + free) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        bytes.resize(len as usize, 0);
         Ok(())
     }
 }
