@@ -69,7 +69,7 @@ impl Shard {
         self.awaiting = kept;
         for (_, slot, connection) in lost {
             let text = "the journal did not confirm that it kept what was sent";
-            self.refuse(slot, connection, Violation::new(ReasonCode::ServerUnavailable, text), now, out);
+            self.refuse(slot, connection, Violation::new(ReasonCode::ImplementationSpecificError, text), now, out);
         }
     }
 
