@@ -39,7 +39,7 @@ pub struct Books {
     possible: Fold,
     inherited: BTreeMap<Place, Arc<Message>>,
     contents: BTreeMap<Place, Arc<Message>>,
-    rejected: usize,
+    full: usize,
 }
 
 impl Books {
@@ -63,7 +63,7 @@ impl Books {
             possible: Fold::from(model),
             contents: inherited.clone(),
             inherited,
-            rejected: 0,
+            full: 0,
         }
     }
 
@@ -75,6 +75,11 @@ impl Books {
     /// Batches of which nothing was heard yet.
     pub fn waiting(&self) -> usize {
         self.submitted.len()
+    }
+
+    /// One more step on a full disk.
+    pub fn is_full(&mut self) {
+        self.full += 1;
     }
 
     /// The log told what became of one.
@@ -89,10 +94,7 @@ impl Books {
             }
             Outcome::Unknown if may_be_there(batch) => None,
             Outcome::Unknown => return,
-            Outcome::Rejected(_) => {
-                self.rejected += 1;
-                return;
-            }
+            Outcome::Rejected(why) => panic!("what was let in was turned away: {why}"),
         };
         self.possible.fold(batch, *position);
         self.models.push(self.possible.model.clone());
@@ -111,7 +113,7 @@ impl Books {
             models: self.models.clone(),
             inherited: self.inherited.clone(),
             contents: self.contents.clone(),
-            rejected: self.rejected,
+            full: self.full,
             now,
         }
     }

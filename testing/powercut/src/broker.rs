@@ -43,6 +43,9 @@ pub fn broker_history(seed: u64, plan: &Plan, tick: &mut dyn FnMut()) -> Result<
         let found = recover(&disk, &chance).map_err(|broken| failed(0, End::Kill, broken, Vec::new()))?;
         let mut play = Play::new(&settings, disk, found, contents, now, Chance::new(chance.number()));
         for _ in 0..=chance.below(plan.turns) {
+            if plan.has_faults {
+                play.change_faults();
+            }
             play.turn();
         }
         if chance.once_in(2) {
@@ -199,8 +202,22 @@ impl Play {
         self.listen();
     }
 
+    /// The disk fills up or breaks, and the node hears of it.
+    fn change_faults(&mut self) {
+        self.world.journal().driver.change_faults(&mut self.chance);
+        self.tell_room();
+    }
+
+    fn tell_room(&mut self) {
+        let room = self.world.journal().room();
+        if room != self.world.node.room() {
+            self.world.set_room(room);
+        }
+    }
+
     /// Everything that is under way comes to its end.
     fn rest(&mut self) {
+        self.world.journal().driver.mend();
         self.world.be_impatient(usize::MAX);
         self.world.settle();
         self.listen();

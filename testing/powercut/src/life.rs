@@ -32,8 +32,8 @@ pub struct Life {
     pub inherited: BTreeMap<Place, Arc<Message>>,
     /// Those, and all that were written.
     pub contents: BTreeMap<Place, Arc<Message>>,
-    /// Batches that were refused, for the disk was full.
-    pub rejected: usize,
+    /// Steps on a full disk.
+    pub full: usize,
     /// The clocks at its end.
     pub now: Now,
 }
@@ -184,12 +184,11 @@ impl Life {
         if let Some(there) = allowed.clone().rev().find(|count| self.models[*count] == *model) {
             return Ok(there);
         }
-        let all = 0..self.models.len();
-        if let Some(other) = all.clone().rev().find(|count| self.models[*count] == *model) {
+        if let Some(other) = (0..self.models.len()).rev().find(|count| self.models[*count] == *model) {
             return Err(format!("{other} batches are there, and {allowed:?} were allowed"));
         }
-        let closest = all.min_by_key(|count| difference(&self.models[*count], model).len());
-        let closest = closest.expect("there is a first model");
+        let closest = allowed.clone().min_by_key(|count| difference(&self.models[*count], model).len());
+        let closest = closest.expect("something is allowed");
         let rows = difference(&self.models[closest], model).concat();
         Err(format!(
             "what is there never was; {allowed:?} batches were allowed, and {closest} come closest:{rows}"

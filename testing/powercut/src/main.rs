@@ -2,6 +2,7 @@
 //!
 //! The rule: a run says the seed of each history that breaks a promise, and that seed alone brings it back.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,8 +38,14 @@ struct Run {
     failures: Mutex<Vec<Failure>>,
 }
 
+thread_local! {
+    /// The history that is lived.
+    static HISTORY: Cell<u64> = const { Cell::new(0) };
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    name_histories_that_panic();
     if let Some(seed) = arguments.history {
         return one(seed);
     }
@@ -77,7 +84,18 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A check inside of what is tried may be the first to notice.
+fn name_histories_that_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let seed = HISTORY.get();
+        let _ = writeln!(std::io::stderr(), "\nto see it again: cargo xtask powercut --history {seed}");
+        usual(panic);
+    }));
+}
+
 fn one(seed: u64) -> anyhow::Result<ExitCode> {
+    HISTORY.set(seed);
     let mut out = std::io::stdout();
     match any_history(seed, &mut || {}) {
         Ok(cuts) => {
@@ -114,6 +132,7 @@ impl Run {
     fn work(&self) {
         while !self.is_over() {
             let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            HISTORY.set(seed);
             let tick = &mut || {
                 self.cuts.fetch_add(1, Ordering::Relaxed);
             };

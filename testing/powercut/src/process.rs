@@ -80,6 +80,9 @@ impl Driver {
         let mut done = Vec::new();
         self.log.step(self.now, &mut done);
         done.iter().for_each(|completion| self.books.completed(completion));
+        if self.log.room() == Room::DrainOnly {
+            self.books.is_full();
+        }
         self.jobs.extend(self.log.take_jobs());
         done
     }
@@ -91,6 +94,27 @@ impl Driver {
             self.log.finish(job.run(), self.now);
             self.jobs.extend(self.log.take_jobs());
         }
+    }
+
+    /// Now and then the disk fills up or breaks, or there is room again.
+    pub fn change_faults(&self, chance: &mut Chance) {
+        match chance.below(60) {
+            0 => {
+                let capacity = self.files.disk().used() + chance.below(SCARCE_BYTES);
+                self.files.set_faults(Faults { capacity: Some(capacity), ..Faults::default() });
+            }
+            1..=3 => self.mend(),
+            4 if chance.once_in(8) => {
+                let broken = [self.files.calls() + chance.below(5)].into();
+                self.files.set_faults(Faults { capacity: None, broken });
+            }
+            _ => {}
+        }
+    }
+
+    /// There is room again, and nothing breaks any more.
+    pub fn mend(&self) {
+        self.files.set_faults(Faults::default());
     }
 
     /// Asks for a checkpoint.
@@ -140,7 +164,7 @@ impl Process {
     pub fn live(&mut self, turns: usize) {
         for _ in 0..turns {
             if self.has_faults {
-                self.change_faults();
+                self.driver.change_faults(&mut self.chance);
             }
             self.turn();
         }
@@ -148,7 +172,7 @@ impl Process {
 
     /// Comes to rest: everything is written and on the disk.
     pub fn rest(&mut self) {
-        self.driver.files.set_faults(Faults::default());
+        self.driver.mend();
         self.driver.log.close();
         while !self.log().is_closed() {
             self.advance();
@@ -185,22 +209,6 @@ impl Process {
         self.write_down();
     }
 
-    fn change_faults(&mut self) {
-        let files = &self.driver.files;
-        match self.chance.below(60) {
-            0 => {
-                let capacity = files.disk().used() + self.chance.below(SCARCE_BYTES);
-                files.set_faults(Faults { capacity: Some(capacity), ..Faults::default() });
-            }
-            1..=3 => files.set_faults(Faults::default()),
-            4 if self.chance.once_in(8) => {
-                let broken = [files.calls() + self.chance.below(5)].into();
-                files.set_faults(Faults { capacity: None, broken });
-            }
-            _ => {}
-        }
-    }
-
     /// Writes down what some shards hold for the checkpoint under way, when nothing else is under way.
     fn write_down(&mut self) {
         let Some(checkpoint) = self.log().checkpoint() else { return };
@@ -229,7 +237,7 @@ impl Process {
                 break;
             }
             if count == PATIENCE {
-                self.driver.files.set_faults(Faults::default());
+                self.driver.mend();
             }
             self.advance();
         }

@@ -45,3 +45,11 @@ fn a_whole_broker() {
         broker_history(seed, &plan, &mut || {}).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
+
+#[test]
+fn a_whole_broker_on_disks_that_fill_up_and_break() {
+    let plan = Plan { turns: 60, cuts: Cuts::EveryStep(1), has_faults: true, ..PLAN };
+    for seed in 100..106 {
+        broker_history(seed, &plan, &mut || {}).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
