@@ -11,10 +11,10 @@ use martlet_record::{Batch, CheckpointNumber, Place, Position, SessionNumber, St
 
 use crate::dump::sessions_at;
 use crate::files::Files;
-use crate::frame::{Header, Kind};
+use crate::frame::{HEADER, Header, Kind};
 use crate::mend::{End, mend};
 use crate::open::{Opened, Tail};
-use crate::scan::Scan;
+use crate::scan::{SECTOR, Scan};
 use crate::shelf::list;
 use crate::writer::body_of;
 use crate::{Damage, OpenError};
@@ -271,11 +271,16 @@ impl<F: Files> Recovery<'_, F> {
         Ok(())
     }
 
-    /// Would the frame here be the next, but for one bit? A mark is no loss.
+    /// Would the frame here be the next, but for one bit? A mark is no loss. A frame in more than one sector may as well
+    /// have been torn, over one that was nearly the same, and no later frame says that the disk had it.
     fn has_flipped(&self, scan: &mut Scan<'_, F::File>, offset: u64) -> io::Result<bool> {
         let flipped = scan.but_for_one_bit(offset)?;
         let expected = Position(self.found.position.0 + 1);
-        Ok(flipped.is_some_and(|header| header.position == expected && header.kind != Kind::Mark))
+        let is_next = |header: &Header| header.position == expected && header.kind != Kind::Mark;
+        let is_in_one_sector = |header: &Header| {
+            offset % SECTOR as u64 + (HEADER as u64 + u64::from(header.len)) <= SECTOR as u64
+        };
+        Ok(flipped.is_some_and(|header| is_next(&header) && is_in_one_sector(&header)))
     }
 
     fn lost(&self, segment: u32, offset: u64, what: &'static str) -> OpenError {

@@ -9,7 +9,7 @@ const WINDOW: usize = 1 << 20;
 /// No segment is longer, and no place lies behind this.
 const LONGEST: u64 = 1 << 31;
 /// What a disk writes whole or not at all.
-const SECTOR: usize = 512;
+pub(crate) const SECTOR: usize = 512;
 
 /// A segment that is read from one end to the other.
 pub(crate) struct Scan<'a, F> {
