@@ -69,7 +69,13 @@ impl Shard {
         self.awaiting = kept;
         for (_, slot, connection) in lost {
             let text = "the journal did not confirm that it kept what was sent";
-            self.refuse(slot, connection, Violation::new(ReasonCode::ImplementationSpecificError, text), now, out);
+            self.refuse(
+                slot,
+                connection,
+                Violation::new(ReasonCode::ImplementationSpecificError, text),
+                now,
+                out,
+            );
         }
     }
 
