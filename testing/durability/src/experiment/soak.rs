@@ -55,17 +55,17 @@ const MEMORY_GROWTH_MAX: f64 = 0.03;
 const DISK_GROWTH_MAX: f64 = 0.05;
 /// How often the steady load is told how much is due.
 const TICK: Duration = Duration::from_millis(10);
+/// How often memory and disk are looked at; what a minute is judged by is the median of its looks.
+const GLANCE: Duration = Duration::from_secs(5);
 /// How long the last messages may take.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 const MINUTE: f64 = 60.0;
 
 /// Memory and disk at some time.
-#[derive(Clone, Copy)]
 struct Sample {
-    at: Duration,
+    minute: usize,
     resident: u64,
     disk: u64,
-    used: u64,
 }
 
 pub(crate) fn run(arguments: &Arguments, setup: &Setup, report: &mut Report) -> Result<()> {
@@ -145,9 +145,10 @@ impl Steady {
         Ok(Self { fleet, publishers })
     }
 
-    /// Publishes at the rate, and looks at memory and disk once a minute.
+    /// Publishes at the rate, and looks at memory and disk.
     fn publish(&mut self, arguments: &Arguments, store: &Store<'_>, broker: Process) -> Result<Vec<Sample>> {
         let (started, mut progress, mut samples) = (Instant::now(), Progress::new(), Vec::new());
+        let mut looked = started;
         let duration = Duration::from_secs_f64(arguments.minutes * MINUTE);
         let rate = arguments.rate as f64 / self.publishers.len() as f64;
         while started.elapsed() < duration {
@@ -157,10 +158,10 @@ impl Steady {
             }
             self.fleet.run_for(TICK)?;
             progress.say(|| format!("{:.0} s, {:?}", started.elapsed().as_secs_f64(), self.fleet.counts()));
-            let minutes = started.elapsed().as_secs_f64() / MINUTE;
-            if minutes >= (samples.len() + 1) as f64 || started.elapsed() >= duration {
-                let (resident, disk, used) = (broker.resident()?, store.size()?, store.used()?);
-                samples.push(Sample { at: started.elapsed(), resident, disk, used });
+            if looked.elapsed() >= GLANCE {
+                looked = Instant::now();
+                let minute = usize::try_from(started.elapsed().as_secs() / 60)?;
+                samples.push(Sample { minute, resident: broker.resident()?, disk: store.size()? });
             }
         }
         Ok(samples)
@@ -192,26 +193,30 @@ fn rounded(messages: f64) -> u64 {
 }
 
 fn judge_growth(samples: &[Sample], arguments: &Arguments, report: &mut Report) -> Result<()> {
-    let mut table = Table::new(&["minute", "RSS", "disk", "of it used"]);
-    for sample in samples {
-        table.row([
-            format!("{:.1}", sample.at.as_secs_f64() / MINUTE),
-            format!("{} KiB", sample.resident >> 10),
-            format!("{} KiB", sample.disk >> 10),
-            format!("{} KiB", sample.used >> 10),
-        ]);
+    let minutes: Vec<(usize, u64, u64)> = samples
+        .chunk_by(|one, next| one.minute == next.minute)
+        .map(|looks| (looks[0].minute, median(looks, |look| look.resident), median(looks, |look| look.disk)))
+        .collect();
+    let mut table = Table::new(&["after minute", "RSS", "disk"]);
+    for (minute, resident, disk) in &minutes {
+        table.row([minute.to_string(), format!("{} KiB", resident >> 10), format!("{} KiB", disk >> 10)]);
     }
     write!(io::stdout(), "{table}")?;
-    let is_settled = |sample: &&Sample| sample.at.as_secs_f64() >= arguments.settle_minutes * MINUTE;
-    if let (Some(first), Some(last)) = (samples.iter().find(is_settled), samples.last()) {
-        let growth = |of: fn(&Sample) -> u64| of(last) as f64 / of(first) as f64 - 1.0;
-        let (memory, disk) = (growth(|sample| sample.resident), growth(|sample| sample.disk));
+    let is_settled = |(minute, ..): &&(usize, u64, u64)| *minute as f64 >= arguments.settle_minutes;
+    if let (Some(first), Some(last)) = (minutes.iter().find(is_settled), minutes.last()) {
+        let (memory, disk) = (last.1 as f64 / first.1 as f64 - 1.0, last.2 as f64 / first.2 as f64 - 1.0);
         report.number("RSS grew", memory * 100.0, "%");
         report.number("disk grew", disk * 100.0, "%");
         report.require(memory < MEMORY_GROWTH_MAX, || format!("RSS grew by {:.1} %", memory * 100.0));
         report.require(disk < DISK_GROWTH_MAX, || format!("the disk grew by {:.1} %", disk * 100.0));
     }
     Ok(())
+}
+
+fn median(looks: &[Sample], figure: fn(&Sample) -> u64) -> u64 {
+    let mut figures: Vec<u64> = looks.iter().map(figure).collect();
+    figures.sort_unstable();
+    figures[figures.len() / 2]
 }
 
 fn judge_ledger(store: &Store<'_>, expected: &Ledger, report: &mut Report) -> Result<()> {
