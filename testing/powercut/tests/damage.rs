@@ -4,7 +4,7 @@ use martlet_powercut::{AtRest, Chance};
 
 #[test]
 fn no_flipped_bit_is_served_or_skipped() {
-    const FLIPS: usize = 1500;
+    const FLIPS: usize = 1000;
     for seed in 0..4 {
         let store = AtRest::new(seed);
         let mut chance = Chance::new(seed);
@@ -35,7 +35,7 @@ fn no_edit_brings_what_never_was() {
     for seed in 0..4 {
         let store = AtRest::new(seed);
         let mut chance = Chance::new(seed);
-        for _ in 0..700 {
+        for _ in 0..400 {
             let edits: Vec<u8> = (0..=chance.index(4)).flat_map(|_| chance.number().to_le_bytes()).collect();
             let checked = store.check(&store.edited(&edits), false);
             checked.unwrap_or_else(|broken| panic!("seed {seed}, edits {edits:?}: {}", broken.what));
