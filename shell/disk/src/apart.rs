@@ -91,8 +91,9 @@ impl<F: Files> Log<F> {
         let held = || batch.records.iter().flat_map(Record::bodies).filter_map(Body::held);
         let lost = held().find(|message| message.stored().is_some_and(|stored| self.is_lost(stored)));
         let mut largest: Option<&Arc<Message>> = None;
-        let weight = weigh(batch, &mut |message| {
-            if largest.is_none_or(|largest| largest.encoded_len() < message.encoded_len()) {
+        let weight = weigh(batch, |message| {
+            let is_larger = largest.is_none_or(|largest| largest.encoded_len() < message.encoded_len());
+            if is_larger && message.place().is_none() {
                 largest = Some(message);
             }
         });

@@ -53,4 +53,28 @@ pub trait File: Debug + Send + Sync + 'static {
 
     /// Makes room for so many bytes, so that writing them cannot fail for want of space.
     fn allocate(&self, len: u64) -> io::Result<()>;
+
+    /// Fills its first bytes with zeros and makes that durable: the file system's own books need not change when the
+    /// same blocks are written again.
+    fn fill(&self, len: u64) -> io::Result<()> {
+        write_zeros(self, len)?;
+        self.sync_data()
+    }
+}
+
+/// Zeros, where a disk can take them from without a copy.
+#[repr(align(4096))]
+struct Zeros([u8; 1 << 20]);
+
+static ZEROS: Zeros = Zeros([0; 1 << 20]);
+
+/// Writes so many zeros to the start of a file.
+pub(crate) fn write_zeros(file: &(impl File + ?Sized), len: u64) -> io::Result<()> {
+    let mut offset = 0;
+    while offset < len {
+        let rest = usize::try_from(len - offset).unwrap_or(ZEROS.0.len()).min(ZEROS.0.len());
+        file.write_at(&ZEROS.0[..rest], offset)?;
+        offset += rest as u64;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, FlockOperation};
 
 use crate::OpenError;
-use crate::files::{File, Files};
+use crate::files::{File, Files, write_zeros};
 
 /// A folder on a disk of this machine, and the right to it.
 #[derive(Debug)]
@@ -118,10 +118,31 @@ impl File for fs::File {
         match rustix::fs::fallocate(self, FallocateFlags::empty(), 0, len) {
             Ok(()) => Ok(()),
             // The file system cannot: writing it all does the same, slowly.
-            Err(rustix::io::Errno::OPNOTSUPP) => crate::supply::fill(self, len),
+            Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, len),
             Err(error) => Err(error.into()),
         }
     }
+
+    fn fill(&self, len: u64) -> io::Result<()> {
+        // What the system has against the short way it says on the long one, or it has nothing.
+        write_zeros_directly(self, len).or_else(|_| write_zeros(self, len))?;
+        fs::File::sync_data(self)
+    }
+}
+
+/// Writes zeros past the system's cache: nobody reads them, and what is written over them comes in whole pages.
+#[cfg(target_os = "linux")]
+fn write_zeros_directly(file: &fs::File, len: u64) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    rustix::fs::fcntl_setfl(file, flags | rustix::fs::OFlags::DIRECT)?;
+    let written = write_zeros(file, len);
+    rustix::fs::fcntl_setfl(file, flags)?;
+    written
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_zeros_directly(_: &fs::File, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The name of the network file system a folder lies on, if it does.

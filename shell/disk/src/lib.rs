@@ -46,6 +46,7 @@ mod repair;
 mod commit;
 mod disk;
 mod fetch;
+mod shared;
 
 pub use disk::{Disk, Reply};
 pub use dump::{Content, Frame, FrameHead};

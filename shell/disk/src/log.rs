@@ -21,7 +21,7 @@ use crate::job::{Done, Job, Report, Task};
 use crate::read::read_all;
 use crate::shelf::Shelf;
 use crate::supply::{Order, Supply};
-use crate::waiting::{Queue, Waiting, weigh};
+use crate::waiting::{Queue, Waiting, Weighed};
 use crate::writer::Writer;
 use crate::{ReadError, Settings, Stats};
 
@@ -95,12 +95,37 @@ impl<F: Files> Log<F> {
 
     /// Takes a batch. What became of it is told by a later step, in the order of the log.
     pub fn submit(&mut self, batch: Batch, now: Now) {
-        let mut largest = 0;
-        let weight = weigh(&batch, &mut |message| largest = largest.max(message.encoded_len()));
-        let is_apart = largest > self.settings.part_bytes()
-            || (largest > 0 && weight > self.settings.group_bytes())
-            || self.has_lost_bodies(&batch);
-        self.queue.push(Waiting::new(batch, weight, is_apart, now.time));
+        self.take_in(Weighed::new(batch), now.time);
+    }
+
+    /// The same with a batch that was weighed already; `since` is when it came.
+    pub(crate) fn take_in(&mut self, weighed: Weighed, since: Time) {
+        let Weighed { weight, longest, holds_written, .. } = weighed;
+        let is_apart = longest > self.settings.part_bytes()
+            || (longest > 0 && weight > self.settings.group_bytes())
+            || (holds_written && self.has_lost_bodies(&weighed.batch));
+        self.queue.push(Waiting::new(weighed, is_apart, since));
+    }
+
+    /// Writes what waits, as far as that takes one write and nothing else: no sync, and no other segment. Whoever
+    /// submits and must not wait for the disk may call it; whatever is left, [`Log::due`] says.
+    pub fn write(&mut self, now: Now, done: &mut Vec<Completion>) {
+        if self.failure.is_none()
+            && self.takes_only_a_write(now.time)
+            && let Err(error) = self.write_group(now, done)
+        {
+            self.fail(&error);
+        }
+        if self.failure.is_some() {
+            self.give_up(done);
+        }
+    }
+
+    fn takes_only_a_write(&self, now: Time) -> bool {
+        self.queue.is_due(now)
+            && !self.queue.needs_sync()
+            && !self.is_blocked()
+            && self.queue.first().is_some_and(|first| self.writer.fits(first.weight))
     }
 
     /// Does what is to be done now: at most one frame of batches, and a slice of whatever else is under way.
@@ -142,7 +167,7 @@ impl<F: Files> Log<F> {
         let mark = self.writer.can_say_more().then(|| self.wrote_at.after_millis(MARK_MS));
         let must_sync = self.is_closing && !self.writer.is_synced() && !self.is_blocked();
         let mark = mark.or(must_sync.then_some(Time::START));
-        let others = [self.checkpoint_due(), self.compaction_due(), self.supply.due()];
+        let others = [self.checkpoint_due(), self.compaction_due(), self.supply_due()];
         [part, queue, sync, mark].into_iter().chain(others).flatten().min()
     }
 
@@ -204,6 +229,11 @@ impl<F: Files> Log<F> {
             let shortage = self.supply.shortage()?;
             Some(format!("the disk is full: new Messages are refused, queues drain. {shortage}"))
         })
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.queue.bytes()
     }
 
     /// Is there nothing that waits to be written?
@@ -275,12 +305,8 @@ impl<F: Files> Log<F> {
         if self.queue.needs_sync() && !self.may_sync() {
             return Ok(());
         }
-        let (group, weight) = self.take_group(now.time)?;
-        if group.is_empty() {
-            return Ok(());
-        }
-        let need = group.iter().map(|batch| batch.need).max().unwrap_or_default();
-        self.in_flight = group.into_iter().map(Arc::new).collect();
+        let weight = self.take_group(now.time)?;
+        let Some(need) = self.in_flight.iter().map(|batch| batch.need).max() else { return Ok(()) };
         let (batches, checkpoints) = (&self.in_flight, &mut self.checkpoints);
         self.writer.append(Kind::Batches, now.wall, |base, out| {
             for batch in batches {
@@ -304,13 +330,12 @@ impl<F: Files> Log<F> {
         Ok(())
     }
 
-    /// Takes as many batches as go into one frame.
-    fn take_group(&mut self, now: Time) -> io::Result<(Vec<Batch>, usize)> {
-        let mut group = Vec::new();
+    /// Takes as many batches as go into one frame, and says what they weigh.
+    fn take_group(&mut self, now: Time) -> io::Result<usize> {
         let mut weight = 0;
         while let Some(first) = self.queue.first() {
             let with_first = weight + first.weight;
-            let fits = match group.is_empty() {
+            let fits = match self.in_flight.is_empty() {
                 true => self.make_room(with_first, now)?,
                 false => with_first <= self.settings.group_bytes() && self.writer.fits(with_first),
             };
@@ -318,9 +343,9 @@ impl<F: Files> Log<F> {
                 break;
             }
             weight = with_first;
-            group.extend(self.queue.take_first().map(|first| first.batch));
+            self.in_flight.extend(self.queue.take_first().map(|first| first.batch));
         }
-        Ok((group, weight))
+        Ok(weight)
     }
 
     /// Sees to it that a frame with such a body can be written; false: as soon as the next segment is ready. What was let
@@ -378,8 +403,17 @@ impl<F: Files> Log<F> {
         Ok(())
     }
 
+    /// When something is to be done about room.
+    fn supply_due(&self) -> Option<Time> {
+        self.supply.due(self.needs_next_soon())
+    }
+
+    fn needs_next_soon(&self) -> bool {
+        self.needs_next || self.writer.is_half_full()
+    }
+
     fn order_supplies(&mut self, now: Now) {
-        let needs_next = self.needs_next || self.writer.is_half_full();
+        let needs_next = self.needs_next_soon();
         let number = self.writer.segment() + 1;
         let Some(order) = self.supply.order(needs_next, number, now.time) else { return };
         self.order(match order {
@@ -404,7 +438,7 @@ impl<F: Files> Log<F> {
     fn give_up(&mut self, done: &mut Vec<Completion>) {
         self.part = None;
         self.has_begun_apart = false;
-        let waiting = self.queue.take_all().map(|waiting| Arc::new(waiting.batch));
+        let waiting = self.queue.take_all().map(|waiting| waiting.batch);
         let position = self.writer.position();
         let lost = self.in_flight.drain(..).chain(waiting);
         done.extend(lost.map(|batch| Completion { batch, position, outcome: Outcome::Unknown }));

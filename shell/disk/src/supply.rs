@@ -24,21 +24,9 @@ const KEPT: usize = 6;
 const KEPT_MS: u64 = 10_000;
 /// How long a full disk is left alone before it is asked again, in milliseconds.
 const RETRY_MS: u64 = 1000;
-static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// The share of a file system, in parts of a hundred, and the bytes that stay free for others.
 const FREE_PERCENT: u64 = 5;
 const FREE_BYTES: u64 = 2 << 30;
-
-/// Writes zeros once, so that the file system's own books need not change when the blocks are written again.
-pub(crate) fn fill(file: &impl File, len: u64) -> io::Result<()> {
-    let mut offset = 0;
-    while offset < len {
-        let rest = usize::try_from(len - offset).unwrap_or(ZEROS.len()).min(ZEROS.len());
-        file.write_at(&ZEROS[..rest], offset)?;
-        offset += rest as u64;
-    }
-    file.sync_data()
-}
 
 /// A segment with a number, to be written next.
 #[derive(Debug)]
@@ -133,11 +121,19 @@ impl<F: Files> Supply<F> {
         needs_next && self.count() == 0 && !self.is_exhausted
     }
 
-    /// When a full disk is to be asked again, or to get something back.
-    pub(crate) fn due(&self) -> Option<Time> {
-        let retry = (self.full.is_some() && self.count() < RESERVE).then_some(self.retry_at);
-        let trim = (self.count() > RESERVE && !self.spares.is_empty()).then(|| self.trim_at());
-        retry.or(trim).filter(|_| !self.is_ordered)
+    /// When something is to be ordered: at once, when a full disk is to be asked again, or to get something back.
+    pub(crate) fn due(&self, needs_next: bool) -> Option<Time> {
+        if self.is_ordered {
+            return None;
+        }
+        if needs_next && self.next.is_none() && !self.spares.is_empty() {
+            return Some(Time::START);
+        }
+        if self.count() < RESERVE {
+            let must_wait = self.full.is_some() && !self.is_urgent(needs_next);
+            return Some(if must_wait { self.retry_at } else { Time::START });
+        }
+        (self.count() > RESERVE && !self.spares.is_empty()).then(|| self.trim_at())
     }
 
     fn trim_at(&self) -> Time {
@@ -263,8 +259,7 @@ fn is_full(error: &io::Error) -> bool {
 pub(crate) fn name<F: Files>(files: &F, spare: Spare, number: u32) -> io::Result<Next<F>> {
     let file = files.open(&spare.path())?;
     if !spare.is_filled {
-        let len = file.len()?;
-        fill(&file, len)?;
+        file.fill(file.len()?)?;
     }
     files.rename(&spare.path(), &names::segment(number))?;
     files.sync_folder(Path::new(LOG))?;

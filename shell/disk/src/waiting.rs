@@ -6,18 +6,29 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use martlet_record::{Batch, Body, Message, Need, Record, SessionRecord, Stored, Time};
+use martlet_record::{Batch, Body, CopyRecord, Message, Need, Record, SessionRecord, Stored, Time};
 
 /// Lazy batches ride with others, at the latest after so many milliseconds …
-pub(crate) const LAZY_MS: u64 = 100;
+const LAZY_MS: u64 = 100;
 /// … or once there are so many bytes of them.
-pub(crate) const LAZY_BYTES: usize = 256 << 10;
+const LAZY_BYTES: usize = 256 << 10;
+
+/// A batch, and what must be known of it on its way: it is looked through once.
+#[derive(Debug)]
+pub(crate) struct Weighed {
+    pub(crate) batch: Arc<Batch>,
+    /// Bytes it takes at most, as far as that can be said before it is written.
+    pub(crate) weight: usize,
+    /// Bytes of the longest of its Messages that are not in the log yet; zero when all are.
+    pub(crate) longest: usize,
+    /// It holds a Message that is in the log already.
+    pub(crate) holds_written: bool,
+}
 
 /// A batch on its way.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) batch: Batch,
-    /// Bytes it takes at most, as far as that can be said before it is written.
+    pub(crate) batch: Arc<Batch>,
     pub(crate) weight: usize,
     /// Some of its Messages go before it.
     pub(crate) is_apart: bool,
@@ -39,8 +50,20 @@ pub(crate) struct Queue {
     ready_apart: usize,
 }
 
+impl Weighed {
+    pub(crate) fn new(batch: Batch) -> Self {
+        let (mut longest, mut holds_written) = (0, false);
+        let weight = weigh(&batch, |message| match message.place() {
+            None => longest = longest.max(message.encoded_len()),
+            Some(_) => holds_written = true,
+        });
+        Self { batch: Arc::new(batch), weight, longest, holds_written }
+    }
+}
+
 impl Waiting {
-    pub(crate) fn new(batch: Batch, weight: usize, is_apart: bool, since: Time) -> Self {
+    pub(crate) fn new(weighed: Weighed, is_apart: bool, since: Time) -> Self {
+        let Weighed { batch, weight, .. } = weighed;
         Self { batch, weight, is_apart, since }
     }
 
@@ -67,6 +90,11 @@ impl Queue {
 
     pub(crate) fn len(&self) -> usize {
         self.ready.len() + self.apart.len()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.apart.iter().map(|waiting| waiting.weight).sum::<usize>()
     }
 
     /// Must something be written now?
@@ -114,7 +142,7 @@ impl Queue {
         let mut released = self.apart.pop_front();
         while let Some(mut waiting) = released {
             // What was written before it, it only names.
-            waiting.weight = weigh(&waiting.batch, &mut |_| {});
+            waiting.weight = weigh(&waiting.batch, |_| {});
             self.push_ready(waiting);
             released = self.apart.pop_front_if(|next| !next.is_apart);
         }
@@ -145,20 +173,25 @@ impl Queue {
 const COPY: usize = 24;
 const ID: usize = 5;
 
-/// Bytes a batch takes in the log, or a little more; its Messages that are not in the log yet are told to `bodies`.
-pub(crate) fn weigh<'a>(batch: &'a Batch, bodies: &mut dyn FnMut(&'a Arc<Message>)) -> usize {
+/// Bytes a batch takes in the log, or a little more; `held` hears of the Messages it holds.
+pub(crate) fn weigh<'a>(batch: &'a Batch, mut held: impl FnMut(&'a Arc<Message>)) -> usize {
     const BATCH: usize = 32;
     const BODY: usize = 24;
-    let own: usize = batch.records.iter().map(weigh_record).sum();
-    let named = batch.records.iter().flat_map(Record::bodies);
-    let written = named.map(|body| match body.held().filter(|message| message.place().is_none()) {
-        Some(message) => {
-            bodies(message);
-            BODY + message.encoded_len()
-        }
-        None => BODY,
-    });
-    BATCH + own + written.sum::<usize>()
+    let mut weigh_body = |body: &'a Body| {
+        let Body::Held(message) = body else { return BODY };
+        held(message);
+        if message.place().is_some() { BODY } else { BODY + message.encoded_len() }
+    };
+    let weigh_all = |record: &'a Record| {
+        // By far the most of them have one body, or none.
+        let bodies = match record {
+            Record::Published(published) => weigh_body(&published.body),
+            Record::Settled { .. } | Record::Sent { .. } => 0,
+            other => other.bodies().map(&mut weigh_body).sum(),
+        };
+        weigh_record(record) + bodies
+    };
+    BATCH + batch.records.iter().map(weigh_all).sum::<usize>()
 }
 
 /// Bytes of a record but for the Messages it names.
@@ -170,8 +203,10 @@ fn weigh_record(record: &Record) -> usize {
             Record::Subscribed(made) => made.filter.to_string().len(),
             Record::Unsubscribed { filter, .. } => filter.to_string().len(),
             Record::Published(published) => {
-                let copies = published.copies.iter().flat_map(|(_, copies)| copies);
-                weigh_copies(copies.map(|copy| (&copy.subscription_ids, &copy.share)))
+                let weigh = |copies: &'_ Vec<CopyRecord>| {
+                    weigh_copies(copies.iter().map(|copy| (&copy.subscription_ids, &copy.share)))
+                };
+                published.copies.iter().map(|(_, copies)| weigh(copies)).sum()
             }
             Record::Retained { topic, .. } => topic.len(),
             Record::Kept(kept) => {
@@ -202,13 +237,16 @@ type Ids = Option<Arc<[u32]>>;
 /// A Shared Subscription is written once for all copies in a row that were chosen for it.
 fn weigh_copies<'a, S: ToString + 'a>(copies: impl Iterator<Item = (&'a Ids, &'a Option<Arc<S>>)>) -> usize {
     let mut last: Option<&Arc<S>> = None;
-    let weigh = |(ids, share): (&'a Ids, &'a Option<Arc<S>>)| {
-        let ids = ids.as_ref().map_or(0, |ids| ids.len() * ID);
-        let new = share.as_ref().filter(|share| last.is_none_or(|last| !Arc::ptr_eq(last, share)));
-        last = share.as_ref().or(last);
-        COPY + ids + new.map_or(0, |share| share.to_string().len())
-    };
-    copies.map(weigh).sum()
+    let mut weight = 0;
+    for (ids, share) in copies {
+        weight += COPY + ids.as_ref().map_or(0, |ids| ids.len() * ID);
+        if let Some(share) = share {
+            let is_new = last.is_none_or(|last| !Arc::ptr_eq(last, share));
+            weight += if is_new { share.to_string().len() } else { 0 };
+            last = Some(share);
+        }
+    }
+    weight
 }
 
 /// The bodies a batch names that are in the log already.

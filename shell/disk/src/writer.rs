@@ -23,10 +23,15 @@ pub(crate) struct Head<F: Files> {
     pub(crate) room: u64,
 }
 
+/// What the system keeps in memory and writes as one. If it has to bring a part of one up to date, it reads it first.
+const PAGE: u64 = 4096;
+
 #[derive(Debug)]
 pub(crate) struct Writer<F: Files> {
     shelf: Arc<Shelf<F>>,
     head: Head<F>,
+    /// Up to here the pages of the segment were written whole.
+    whole: u64,
     seed: Seed,
     /// Of the last frame.
     position: Position,
@@ -65,9 +70,11 @@ impl<F: Files> Writer<F> {
         grown: u64,
     ) -> Self {
         let seed = shelf.seed(head.segment);
+        let whole = head.offset.next_multiple_of(PAGE);
         Self {
             shelf,
             head,
+            whole,
             seed,
             position,
             synced: position,
@@ -141,18 +148,32 @@ impl<F: Files> Writer<F> {
         let header =
             Header { kind, position, durable: self.synced, origin: self.origin, wall, len: 0, body_crc: 0 };
         frame::seal(&mut self.buffer, header, self.seed.at(self.head.offset));
-        self.head.file.write_at(&self.buffer, self.head.offset)?;
-        self.head.offset += self.buffer.len() as u64;
+        let len = self.buffer.len() as u64;
+        self.write()?;
+        self.head.offset += len;
         self.position = position;
         self.said = self.synced;
         if kind != Kind::Mark {
             self.content = position;
         }
-        self.grown += self.buffer.len() as u64;
+        self.grown += len;
         self.written.frames += 1;
-        self.written.bytes += self.buffer.len() as u64;
+        self.written.bytes += len;
         self.buffer.shrink_to(BUFFER_BYTES);
         Ok(start)
+    }
+
+    /// Writes the frame in the buffer, and zeros to the end of a page that is not in memory: nobody waits until what
+    /// lies there was read.
+    fn write(&mut self) -> io::Result<()> {
+        let end = self.head.offset + self.buffer.len() as u64;
+        if end > self.whole {
+            let whole = end.next_multiple_of(PAGE).min(self.head.room);
+            let zeros = usize::try_from(whole.saturating_sub(end)).unwrap_or_default();
+            self.buffer.resize(self.buffer.len() + zeros, 0);
+            self.whole = whole;
+        }
+        self.head.file.write_at(&self.buffer, self.head.offset)
     }
 
     /// What another thread needs to bring everything so far to the disk.
@@ -183,6 +204,7 @@ impl<F: Files> Writer<F> {
         self.seed = self.shelf.seed(next.number);
         self.shelf.put(next.number, Arc::clone(&next.file));
         self.head = Head { segment: next.number, file: next.file, offset: 0, room };
+        self.whole = 0;
         Ok(())
     }
 }

@@ -79,6 +79,61 @@ fn many_lazy_bytes_do_not_wait() {
     assert_eq!(rig.step().len(), 4);
 }
 
+/// What [`martlet_disk::Log::write`] completes at this moment.
+fn write(rig: &mut Rig) -> Vec<u64> {
+    let mut done = Vec::new();
+    rig.log.write(rig.now, &mut done);
+    assert!(done.iter().all(|done| done.outcome == Outcome::Committed));
+    done.iter().map(|done| done.batch.number.0).collect()
+}
+
+#[test]
+fn what_needs_no_sync_is_committed_by_a_write_alone() {
+    let mut rig = Rig::new(SEGMENT);
+    let calls = |rig: &Rig| [Call::Write, Call::SyncData, Call::SyncFolder].map(|call| rig.disk.calls(call));
+    let [writes, syncs, folders] = calls(&rig);
+    rig.submit(0, vec![settled(1, 0)], Need::Lazy);
+    assert_eq!(write(&mut rig), [], "it may wait");
+    rig.submit(1, vec![settled(2, 0)], Need::Written);
+    rig.submit(2, vec![settled(3, 0)], Need::SyncedSoon);
+    assert_eq!(write(&mut rig), [1, 2, 3]);
+    assert_eq!(calls(&rig), [writes + 1, syncs, folders]);
+    assert_eq!(rig.log.due(), Some(Now::at_millis(1100).time), "it is synced soon");
+}
+
+#[test]
+fn a_write_leaves_what_takes_more_to_the_next_step() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.submit(0, vec![settled(1, 0)], Need::Synced);
+    rig.submit(0, vec![settled(1, 1)], Need::Written);
+    assert_eq!(write(&mut rig), [], "the first must be synced, and the other comes after it");
+    assert_eq!(rig.log.due(), Some(Now::at_millis(0).time));
+    assert_eq!(rig.step().len(), 2);
+
+    let mut rig = Rig::new(16 << 10);
+    let syncs = rig.disk.calls(Call::SyncData);
+    let mut last = 0;
+    while rig.disk.calls(Call::SyncData) == syncs {
+        rig.submit(0, vec![published(&message(&[7; 1000]), 1)], Need::Written);
+        last += 1;
+        if write(&mut rig) != [last] {
+            assert_eq!(rig.disk.calls(Call::SyncData), syncs, "only a step leaves a segment");
+            assert_eq!(rig.step().len(), 1);
+        }
+    }
+    assert!(last > 10, "as many as go into a segment");
+}
+
+#[test]
+fn a_page_is_written_whole_once() {
+    let mut rig = Rig::new(SEGMENT);
+    let before = rig.disk.written();
+    rig.commit(vec![settled(1, 0)]);
+    assert_eq!(rig.disk.written() - before, 4096, "what was there before need not be read");
+    rig.commit(vec![settled(1, 1)]);
+    assert!(rig.disk.written() - before < 4096 + 100);
+}
+
 #[test]
 fn a_message_is_written_once_however_many_batches_name_it() {
     let mut rig = Rig::new(SEGMENT);

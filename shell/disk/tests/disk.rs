@@ -3,8 +3,8 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use martlet_disk::{Disk, Folder, Opened, Settings, open};
@@ -81,6 +81,46 @@ fn batches_complete_in_order_and_are_there_after_a_restart() {
     assert_eq!(found.torn, None);
     let read = again.read(&[message.stored().unwrap()], Now::at_millis(1000));
     assert_eq!(read[0].as_ref().unwrap().view().payload, [7; 2000]);
+}
+
+#[test]
+fn shards_keep_their_order_whoever_commits() {
+    const SHARDS: u8 = 4;
+    const BATCHES: u64 = 900;
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder);
+    let done = Mutex::new(Vec::new());
+    let collect = || running.disk.completed(|completion| done.lock().unwrap().push(completion));
+    let need = |number: u64| match number % 60 {
+        0 => Need::Synced,
+        1 => Need::Written,
+        2..10 => Need::SyncedSoon,
+        _ => Need::Lazy,
+    };
+    let publish = |shard: u8| {
+        for first in (1..BATCHES).step_by(3) {
+            let batches = (first..first + 3).map(|number| Batch {
+                shard: ShardId::new(shard),
+                ..batch(number, vec![settled(u64::from(shard), number)], need(number))
+            });
+            running.disk.submit(batches);
+            collect();
+        }
+    };
+    std::thread::scope(|scope| {
+        let publish = &publish;
+        (0..SHARDS).for_each(|shard| drop(scope.spawn(move || publish(shard))));
+    });
+    running.wait(|disk| {
+        collect();
+        disk.is_idle()
+    });
+    let done = done.into_inner().unwrap();
+    assert!(done.is_sorted_by_key(|completion| completion.position), "in the order of the log");
+    for shard in (0..SHARDS).map(ShardId::new) {
+        let own = done.iter().filter(|completion| completion.batch.shard == shard);
+        assert!(own.map(|completion| completion.batch.number.0).eq(1..=BATCHES));
+    }
 }
 
 #[test]

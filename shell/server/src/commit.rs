@@ -75,8 +75,8 @@ impl Runner {
             return;
         }
         let shared = &*self.shared;
-        if shared.mailboxes.len() > 1 {
-            // Through the mailbox here too: another runner may have put earlier ones there.
+        if shared.mailboxes.len() > 1 || shared.journal.disk().is_some() {
+            // Through the mailbox here too: another thread may have put earlier ones there.
             return shared.hand_out_commits();
         }
         let mut here = Vec::new();

@@ -41,11 +41,12 @@ impl NodeJournal {
         }
     }
 
-    /// Must it be asked in the next turn what became of batches? One on disk says so itself.
+    /// Must it be asked in the next turn what became of batches? One on disk says so itself, but for what was committed
+    /// by whoever submitted it.
     pub(crate) fn must_be_asked(&self) -> bool {
         match self {
             Self::Memory(memory) => !memory.is_idle(),
-            Self::Disk(_) => false,
+            Self::Disk(disk) => disk.has_completed(),
         }
     }
 
