@@ -113,6 +113,7 @@ impl Run {
                 .map(|shard| Batch { shard, ..self.batch(vec![record.clone()], Need::Lazy) })
                 .collect();
             disk.submit(batches.into_iter());
+            disk.commit();
         }
         let mut batches = Vec::new();
         while self.committed.pop_front().is_some() {
@@ -127,6 +128,7 @@ impl Run {
             batches.push(self.batch(records, self.need));
         }
         disk.submit(batches.into_iter());
+        disk.commit();
         std::thread::park_timeout(Duration::from_millis(10));
     }
 

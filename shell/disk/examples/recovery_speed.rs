@@ -67,6 +67,7 @@ fn write(folder: &Path, count: u64) -> Result<()> {
             at: Now::at_millis(1000),
         };
         disk.submit([batch].into_iter());
+        disk.commit();
         while disk.stats().waiting > 16 || disk.room() != martlet_record::Room::Open {
             disk.completed(drop);
             std::thread::park_timeout(Duration::from_millis(1));

@@ -1,8 +1,8 @@
 //! The log with threads around it: one that commits, two that help it, and those that read bodies back.
 //!
-//! What needs no sync is written by whoever submits, when nobody else is at the log: a commit wakes no thread then. The
-//! rules: whoever submits never waits for the disk to have anything; completions are handed out in the order of the
-//! log, to one taker at a time, and never by the call that submits.
+//! What needs no sync is written by whoever submitted it, unless somebody else is at the log: a commit wakes no thread
+//! then. The rules: whoever submits never waits for the disk to have anything; completions are handed out in the order of
+//! the log, to one taker at a time, and never by the call that commits.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -61,13 +61,18 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 impl Disk {
     /// Takes batches. Those of one shard are committed in the order they came.
     ///
-    /// What needs no sync may be completed when this returns. Then nobody is woken: whoever submits asks
-    /// [`Disk::has_completed`] in its next turn.
+    /// Whoever submits calls [`Disk::commit`] afterwards: nobody else may do it.
     pub fn submit(&self, batches: impl Iterator<Item = Batch>) {
-        match self.shared.push(batches) {
-            None => {}
-            Some(Need::Synced) => self.shared.announce(),
-            Some(_) => self.commit.commit_here(),
+        if self.shared.push(batches) == Some(Need::Synced) {
+            self.shared.announce();
+        }
+    }
+
+    /// Writes what was submitted and needs no sync. It may be completed when this returns, and then nobody is woken:
+    /// [`Disk::has_completed`] says so.
+    pub fn commit(&self) {
+        if self.shared.has_left_some() {
+            self.commit.commit_here();
         }
     }
 
@@ -113,7 +118,10 @@ impl Disk {
 
     /// What is known about the log.
     pub fn stats(&self) -> Stats {
-        self.commit.stats().unwrap_or_else(|| self.shared.stats())
+        let stats = self.commit.stats();
+        // Whoever came in the meantime left it to this thread.
+        self.commit();
+        stats.unwrap_or_else(|| self.shared.stats())
     }
 
     /// Writes everything that waits, brings it to the disk and ends the threads. Completions can still be taken.

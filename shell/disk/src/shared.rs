@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     taker: Mutex<()>,
     /// Batches submitted and not handed out.
     unsettled: AtomicUsize,
+    /// There are batches in the intake that nobody was woken for.
+    has_left_some: AtomicBool,
     /// Bytes of batches in the intake, and of those the log has and has not written.
     bytes_here: AtomicUsize,
     bytes_in_log: AtomicUsize,
@@ -74,6 +76,7 @@ impl Shared {
             has_completed: AtomicBool::new(false),
             taker: Mutex::default(),
             unsettled: AtomicUsize::new(0),
+            has_left_some: AtomicBool::new(false),
             bytes_here: AtomicUsize::new(0),
             bytes_in_log: AtomicUsize::new(0),
             oldest: AtomicU64::new(0),
@@ -105,6 +108,9 @@ impl Shared {
         }
         self.unsettled.fetch_add(count, Ordering::Relaxed);
         self.bytes_here.fetch_add(bytes, Ordering::Relaxed);
+        if need < Need::Synced {
+            self.has_left_some.store(true, Ordering::Relaxed);
+        }
         if intake.since.is_none() {
             let now = Instant::now();
             intake.since = Some(now);
@@ -119,6 +125,11 @@ impl Shared {
         let _ = self.oldest.compare_exchange(0, at, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Are there batches that nobody was woken for? Whoever pushed them must see to them.
+    pub(crate) fn has_left_some(&self) -> bool {
+        self.has_left_some.load(Ordering::Relaxed)
+    }
+
     /// Does nothing wait to be taken?
     pub(crate) fn is_empty(&self) -> bool {
         self.intake.lock().batches.is_empty()
@@ -129,6 +140,7 @@ impl Shared {
         let mut intake = self.intake.lock();
         std::mem::swap(&mut intake.batches, batches);
         self.bytes_here.store(0, Ordering::Relaxed);
+        self.has_left_some.store(false, Ordering::Relaxed);
         let since = intake.since.take();
         since.into_iter().for_each(|since| self.note_oldest(since));
         Taken {

@@ -32,6 +32,11 @@ fn batch(number: u64, records: Vec<Record>, need: Need) -> Batch {
     Batch { shard: ShardId::new(0), number: BatchNumber(number), records, need, at: Now::at_millis(1000) }
 }
 
+fn submit(disk: &Disk, batches: impl Iterator<Item = Batch>) {
+    disk.submit(batches);
+    disk.commit();
+}
+
 impl Running {
     /// Waits until it is so: it wakes whoever must see a change.
     fn wait(&self, is_so: impl Fn(&Disk) -> bool) {
@@ -63,7 +68,7 @@ fn batches_complete_in_order_and_are_there_after_a_restart() {
     for chunk in 0..100 {
         let numbers = chunk * 10 + 1..=chunk * 10 + 10;
         let record = || published(&message, 1);
-        running.disk.submit(numbers.map(|number| batch(number, vec![record()], Need::Synced)));
+        submit(&running.disk, numbers.map(|number| batch(number, vec![record()], Need::Synced)));
     }
     assert!(!running.disk.is_idle());
     let completions = running.completions(1000);
@@ -103,7 +108,7 @@ fn shards_keep_their_order_whoever_commits() {
                 shard: ShardId::new(shard),
                 ..batch(number, vec![settled(u64::from(shard), number)], need(number))
             });
-            running.disk.submit(batches);
+            submit(&running.disk, batches);
             collect();
         }
     };
@@ -129,7 +134,7 @@ fn bodies_are_fetched_by_another_thread() {
     let running = start(&folder);
     let messages: Vec<_> = (0..100_u8).map(|at| message(&[at; 1000])).collect();
     let records = messages.iter().map(|message| published(message, 1)).collect();
-    running.disk.submit([batch(1, records, Need::Written)].into_iter());
+    submit(&running.disk, [batch(1, records, Need::Written)].into_iter());
     running.completions(1);
     // In an order that is not the disk's.
     let wanted: Vec<_> = messages.iter().rev().map(|message| message.stored().unwrap()).collect();
@@ -159,7 +164,7 @@ fn a_checkpoint_is_announced_and_completes() {
             Need::Synced,
         )
     });
-    running.disk.submit(batches);
+    submit(&running.disk, batches);
     running.completions(64);
     running.wait(|disk| disk.checkpoint().is_none());
     assert_eq!(running.disk.stats().checkpoint.number, checkpoint);
@@ -169,7 +174,7 @@ fn a_checkpoint_is_announced_and_completes() {
 fn closing_writes_what_would_have_waited() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(&folder);
-    running.disk.submit([batch(1, vec![settled(1, 0)], Need::Lazy)].into_iter());
+    submit(&running.disk, [batch(1, vec![settled(1, 0)], Need::Lazy)].into_iter());
     running.disk.close();
     assert_eq!(running.completions(1)[0].outcome, Outcome::Committed);
     drop(running);
@@ -186,11 +191,11 @@ fn whoever_waits_hears_that_the_disk_failed() {
     let disk = open(files.clone(), &settings(SEGMENT)).unwrap().start(wake).unwrap();
     let running = Running { disk, woken };
     files.break_call(Call::SyncData);
-    running.disk.submit([batch(1, vec![settled(1, 0)], Need::Synced)].into_iter());
+    submit(&running.disk, [batch(1, vec![settled(1, 0)], Need::Synced)].into_iter());
     assert_eq!(running.completions(1)[0].outcome, Outcome::Unknown);
     running.wait(|disk| disk.room() == Room::Failed);
     assert!(running.disk.trouble().expect("there is").contains("input/output error"));
-    running.disk.submit([batch(2, vec![settled(1, 1)], Need::Lazy)].into_iter());
+    submit(&running.disk, [batch(2, vec![settled(1, 1)], Need::Lazy)].into_iter());
     running.disk.close();
     assert_eq!(running.completions(1)[0].outcome, Outcome::Unknown);
 }
@@ -206,7 +211,7 @@ fn publishers_wait_while_much_is_to_be_written() {
         .iter()
         .zip(1..)
         .map(|(message, number)| batch(number, vec![published(message, 1)], Need::Synced));
-    running.disk.submit(batches);
+    submit(&running.disk, batches);
     assert_eq!(running.disk.room(), Room::Reserve);
     running.completions(64);
     assert_eq!(running.disk.room(), Room::Open);

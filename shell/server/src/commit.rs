@@ -69,6 +69,16 @@ impl Shared {
 }
 
 impl Runner {
+    /// Commits what needs no sync. What waits for it goes on in this turn: so packets leave in fewer and larger pieces.
+    pub(crate) fn commit(&mut self) {
+        self.shared.journal.commit();
+        if self.shared.journal.must_be_asked() {
+            self.collect_commits();
+            self.take_mail();
+            self.hand_over();
+        }
+    }
+
     /// Deals with what became of batches, where the journal does not say so by itself.
     pub(crate) fn collect_commits(&mut self) {
         if !self.shared.journal.must_be_asked() {

@@ -16,7 +16,7 @@ pub(crate) enum NodeJournal {
     Disk(Disk),
 }
 
-/// A journal that ends with the process. Its batches complete in the turn after.
+/// A journal that ends with the process. Its batches are complete once somebody asks.
 #[derive(Debug, Default)]
 pub(crate) struct InMemory {
     journal: Mutex<MemoryJournal>,
@@ -31,6 +31,11 @@ impl NodeJournal {
             Self::Memory(memory) => memory.submit(batches),
             Self::Disk(disk) => disk.submit(batches),
         }
+    }
+
+    /// Writes what was submitted and nobody else was asked to.
+    pub(crate) fn commit(&self) {
+        self.disk().into_iter().for_each(Disk::commit);
     }
 
     /// Hands out, in log order, what became of batches.

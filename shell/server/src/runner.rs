@@ -145,10 +145,13 @@ impl Runner {
         self.write_down();
         self.stop_when_asked();
         self.hand_over();
+        self.commit();
         self.flush();
         self.close_given_up();
         self.hand_over();
         self.tell_news();
+        // Nobody was woken for what the end of the turn left.
+        self.shared.journal.commit();
         Ok(())
     }
 
@@ -224,7 +227,7 @@ impl Runner {
     }
 
     /// Deals with what other runners sent.
-    fn take_mail(&mut self) {
+    pub(crate) fn take_mail(&mut self) {
         for mail in self.mailbox().take() {
             let bytes = mail.bytes();
             match mail {
