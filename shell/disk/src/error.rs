@@ -16,6 +16,12 @@ pub enum OpenError {
     /// There is something else in the folder.
     #[error("this is no store: {0}")]
     NotAStore(String),
+    /// There was a log, and nothing of it is left.
+    #[error(
+        "the store had a log, and not one segment of it is there: what was acknowledged is gone. Bring the files of \
+         its folder `log` back; or, to begin anew without them, take store.meta away"
+    )]
+    NoLog,
     /// A newer version wrote it.
     #[error("the store is of format {found}, and this program knows formats up to {known}: use a newer one")]
     Newer {

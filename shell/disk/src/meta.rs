@@ -1,7 +1,7 @@
 //! `store.meta`: what store a folder holds.
 //!
-//! Two copies of `magic | format u32 | store id | created u64 | crc32c u32`, far enough apart that one bad sector
-//! leaves the other. Without the id no checksum of the log can be verified.
+//! Two copies of `magic | format u32 | store id | created u64 | has a log u8 | crc32c u32`, far enough apart that one bad
+//! sector leaves the other. Without the id no checksum of the log can be verified.
 
 use std::io;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::{OpenError, Settings};
 
 const MAGIC: [u8; 8] = *b"martlet\n";
 const FORMAT: u32 = 1;
-const COPY_BYTES: usize = 8 + 4 + 16 + 8 + 4;
+const COPY_BYTES: usize = 8 + 4 + 16 + 8 + 1 + 4;
 const COPY_OFFSETS: [usize; 2] = [0, 4096];
 const BYTES: usize = COPY_OFFSETS[1] + COPY_BYTES;
 
@@ -26,6 +26,8 @@ pub(crate) struct Meta {
     pub(crate) id: [u8; 16],
     /// Milliseconds since 1970.
     pub(crate) created: u64,
+    /// It had a segment at least once: if there is none now, all was lost.
+    pub(crate) has_log: bool,
 }
 
 impl Meta {
@@ -43,6 +45,15 @@ impl Meta {
     /// Reads it from a folder that must hold a store.
     pub(crate) fn existing(files: &impl Files) -> Result<Self, OpenError> {
         Self::read(&files.open(Path::new(META)).map_err(OpenError::io(META))?)
+    }
+
+    /// Notes that there is a segment now.
+    pub(crate) fn note_log(files: &impl Files) -> Result<(), OpenError> {
+        let meta = Self::existing(files)?;
+        if meta.has_log {
+            return Ok(());
+        }
+        Self { has_log: true, ..meta }.write(files).map_err(OpenError::io(META))
     }
 
     fn read(file: &impl File) -> Result<Self, OpenError> {
@@ -68,7 +79,8 @@ impl Meta {
         let no_name = |error: getrandom::Error| io::Error::other(error.to_string());
         getrandom::fill(&mut id).map_err(no_name).map_err(OpenError::io("a name for the store"))?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let meta = Self { format: FORMAT, id, created: u64::try_from(since.as_millis()).unwrap_or_default() };
+        let created = u64::try_from(since.as_millis()).unwrap_or_default();
+        let meta = Self { format: FORMAT, id, created, has_log: false };
         meta.write(files).map_err(OpenError::io(META))?;
         Ok(meta)
     }
@@ -95,8 +107,9 @@ impl Meta {
         copy[8..12].copy_from_slice(&self.format.to_le_bytes());
         copy[12..28].copy_from_slice(&self.id);
         copy[28..36].copy_from_slice(&self.created.to_le_bytes());
+        copy[36] = u8::from(self.has_log);
         let crc = crc32c::crc32c(&copy[..COPY_BYTES - 4]);
-        copy[36..].copy_from_slice(&crc.to_le_bytes());
+        copy[COPY_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
         copy
     }
 
@@ -108,7 +121,7 @@ impl Meta {
         let format = u32::from_le_bytes(copy[8..12].try_into().ok()?);
         let id = copy[12..28].try_into().ok()?;
         let created = u64::from_le_bytes(copy[28..36].try_into().ok()?);
-        Some(Self { format, id, created })
+        Some(Self { format, id, created, has_log: copy[36] != 0 })
     }
 }
 
@@ -118,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_copy_verifies_itself() {
-        let meta = Meta { format: FORMAT, id: [3; 16], created: 77 };
+        let meta = Meta { format: FORMAT, id: [3; 16], created: 77, has_log: true };
         let mut copy = meta.encode();
         assert_eq!(Meta::decode(&copy), Some(meta));
         for bit in 0..copy.len() * 8 {

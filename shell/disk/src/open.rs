@@ -54,19 +54,22 @@ pub fn open<F: Files>(files: F, settings: &Settings) -> Result<Opened<F>, OpenEr
     let meta = Meta::open(&files, settings)?;
     let files = Arc::new(files);
     let shelf = Arc::new(Shelf::new(meta.id));
-    fill_shelf(&*files, &shelf)?;
+    fill_shelf(&*files, &shelf, meta)?;
     let spares = usable_spares(&*files, settings)?;
     let survey = survey_end(&shelf)?;
     Ok(Opened { files, settings: settings.clone(), shelf, spares, survey, tail: None })
 }
 
 /// Opens all segments.
-fn fill_shelf<F: Files>(files: &F, shelf: &Shelf<F>) -> Result<(), OpenError> {
+fn fill_shelf<F: Files>(files: &F, shelf: &Shelf<F>, meta: Meta) -> Result<(), OpenError> {
     for name in files.list(Path::new(LOG)).map_err(OpenError::io(LOG))? {
         if let Name::Segment(number) = Name::parse(&name) {
             let file = files.open(&names::segment(number)).map_err(OpenError::io(name))?;
             shelf.put(number, Arc::new(file));
         }
+    }
+    if meta.has_log && shelf.numbers().is_empty() {
+        return Err(OpenError::NoLog);
     }
     Ok(())
 }
@@ -108,7 +111,7 @@ fn survey_end<F: Files>(shelf: &Shelf<F>) -> Result<Survey, OpenError> {
 pub(crate) fn open_existing<F: Files>(files: F) -> Result<(Meta, Opened<F>), OpenError> {
     let meta = Meta::existing(&files)?;
     let shelf = Arc::new(Shelf::new(meta.id));
-    fill_shelf(&files, &shelf)?;
+    fill_shelf(&files, &shelf, meta)?;
     let survey = survey_end(&shelf)?;
     let (files, settings, spares) = (Arc::new(files), Settings::default(), Vec::new());
     Ok((meta, Opened { files, settings, shelf, spares, survey, tail: None }))
@@ -145,6 +148,7 @@ impl<F: Files> Opened<F> {
             }
             None => (self.first_head(tail.segment).map_err(problem())?, None),
         };
+        Meta::note_log(&*self.files)?;
         let origin = self.origin();
         let shelf = Arc::clone(&self.shelf);
         let writer = Writer::new(Arc::clone(&shelf), head, tail.position, origin, tail.bytes);

@@ -215,9 +215,20 @@ fn a_store_of_a_newer_version_is_refused_by_name() {
     let mut meta = rig.disk.bytes("store.meta");
     for at in [0, 4096] {
         meta[at + 8] = 9;
-        let crc = crc32c::crc32c(&meta[at..at + 36]);
-        meta[at + 36..at + 40].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32c::crc32c(&meta[at..at + 37]);
+        meta[at + 37..at + 41].copy_from_slice(&crc.to_le_bytes());
     }
     rig.disk.set_bytes("store.meta", meta);
     assert!(matches!(rig.restart(&settings(4096)), Err(OpenError::Newer { found: 9, .. })));
+}
+
+#[test]
+fn a_log_that_is_gone_is_missed() {
+    let mut rig = Rig::new(SEGMENT);
+    rig.commit(vec![settled(1, 0)]);
+    let disk = rig.disk.copy();
+    disk.segments().iter().for_each(|segment| disk.take_away(segment));
+    assert!(matches!(open(disk.clone(), &settings(SEGMENT)), Err(OpenError::NoLog)));
+    disk.take_away("store.meta");
+    assert!(Rig::open(&disk, &settings(SEGMENT)).unwrap().read.is_empty(), "it was given up on purpose");
 }

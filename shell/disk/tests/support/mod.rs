@@ -59,6 +59,10 @@ impl Memory {
         self.0.lock().unwrap().files.insert(path.into(), Arc::new(Mutex::new(bytes)));
     }
 
+    pub(crate) fn take_away(&self, path: &str) {
+        self.0.lock().unwrap().files.remove(Path::new(path)).unwrap();
+    }
+
     pub(crate) fn flip(&self, path: &str, bit: usize) {
         let state = self.0.lock().unwrap();
         state.files[Path::new(path)].lock().unwrap()[bit / 8] ^= 1 << (bit % 8);
