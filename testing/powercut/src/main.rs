@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use martlet_powercut::{Commit, Failure, any_history, frames};
+use martlet_powercut::{AtRest, Chance, Commit, Failure, any_history, frames};
 use parking_lot::Mutex;
 
 /// Cut the power of simulated disks under the real log, and see whether every promise is kept.
@@ -25,6 +25,9 @@ struct Arguments {
     /// Live this one history only, as a failure named it.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["cuts", "seed"])]
     history: Option<u64>,
+    /// Flip so many single bits of stores at rest instead.
+    #[arg(long, value_name = "N", conflicts_with_all = ["cuts", "history"])]
+    flips: Option<u64>,
     /// Histories lived at the same time; as many as there are processors unless told otherwise.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -48,6 +51,9 @@ fn main() -> anyhow::Result<ExitCode> {
     name_histories_that_panic();
     if let Some(seed) = arguments.history {
         return one(seed);
+    }
+    if let Some(flips) = arguments.flips {
+        return flip(flips, arguments.seed);
     }
     let began = Instant::now();
     let run = Run {
@@ -123,6 +129,36 @@ fn one(seed: u64) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Flips of one store, before it is another's turn.
+const FLIPS_OF_A_STORE: u64 = 1000;
+
+/// Flips bits of stores at rest, segments and checkpoints and all: each must be refused, or change nothing.
+fn flip(wanted: u64, seed: u64) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    let (mut store, mut chance) = (AtRest::new(seed), Chance::new(seed));
+    let mut refused = 0;
+    for done in 0..wanted {
+        let of_store = seed + done / FLIPS_OF_A_STORE;
+        if done > 0 && done % FLIPS_OF_A_STORE == 0 {
+            (store, chance) = (AtRest::new(of_store), Chance::new(of_store));
+        }
+        let bit = chance.below(store.bits());
+        match store.check(&store.flipped(bit), true) {
+            Ok(opened) => refused += u64::from(!opened),
+            Err(broken) => {
+                writeln!(out, "store {of_store}, bit {bit}: {}", broken.what)?;
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    let harmless = wanted - refused;
+    writeln!(
+        out,
+        "{wanted} bits flipped from store {seed} on: {refused} refused, {harmless} harmless, none served or skipped"
+    )?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// So many broken promises are enough.
