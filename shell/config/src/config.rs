@@ -3,6 +3,7 @@
 //! The one rule: nothing here depends on the file it came from. Both readers fill the same fields, and what a field
 //! means is said where it stands.
 
+mod behaviour;
 mod bridge;
 mod dialect;
 mod limits;
@@ -15,9 +16,10 @@ mod security;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use behaviour::{Behaviour, SharedStrategy};
 pub use bridge::{Bridge, BridgeTopic, Direction, ProtocolVersion, ReloadType, StartType};
 pub use dialect::Dialect;
-pub use limits::{Limits, QueuePolicy, SharedStrategy};
+pub use limits::{Limits, QueuePolicy};
 pub use listener::{
     AcceptedVersion, IpFamily, Listener, Protocol, ProxyProtocol, Tls, TlsVersion, WebSocket,
 };
@@ -42,6 +44,8 @@ pub struct Config {
     pub security: Security,
     /// What has a limit.
     pub limits: Limits,
+    /// What the specification leaves open.
+    pub behaviour: Behaviour,
     /// What outlasts the process.
     pub persistence: Persistence,
     /// What is said to the operator, and where.
@@ -103,6 +107,7 @@ impl Config {
             listeners: Vec::new(),
             security: Security::default(),
             limits: Limits::new(dialect),
+            behaviour: Behaviour::new(dialect),
             persistence: Persistence::new(dialect),
             log: Log::default(),
             sys: Sys { interval: Duration::from_secs(10), control_api: false },

@@ -3,8 +3,8 @@
 mod config;
 
 pub use config::{
-    AcceptedVersion, Bridge, BridgeTopic, Config, Dialect, Direction, Durability, IpFamily, Limits, Listener,
-    Log, LogDestination, LogType, Persistence, Plugin, Process, Protocol, ProtocolVersion, ProxyProtocol,
-    QueuePolicy, ReloadType, Secret, Security, SharedStrategy, StartType, Sys, Tcp, Tls, TlsVersion,
-    TopicDurability, WebSocket,
+    AcceptedVersion, Behaviour, Bridge, BridgeTopic, Config, Dialect, Direction, Durability, IpFamily,
+    Limits, Listener, Log, LogDestination, LogType, Persistence, Plugin, Process, Protocol, ProtocolVersion,
+    ProxyProtocol, QueuePolicy, ReloadType, Secret, Security, SharedStrategy, StartType, Sys, Tcp, Tls,
+    TlsVersion, TopicDurability, WebSocket,
 };

@@ -45,23 +45,8 @@ pub struct Limits {
     /// Session Expiry Interval for an MQTT 5 Client with Clean Start 0 that names none; zero: it ends with its
     /// Network Connection.
     pub default_session_expiry: Duration,
-    /// Unacknowledged Messages are sent again after this time; `None`: only after the Client came back, as the
-    /// specification wants it. Counts in the dialect `mosquitto1` only.
-    pub retry_interval: Option<Duration>,
-    /// Retained Messages are offered at all.
-    pub retain_available: bool,
-    /// Retained Messages end after this time; `None`: they do not.
-    pub retained_expiry: Option<Duration>,
-    /// A Retained Message is sent only if who published it may still publish there.
-    pub check_retain_source: bool,
-    /// Messages go out with the QoS of the Subscription even when they came in with a lower one.
-    pub upgrade_outgoing_qos: bool,
-    /// A Client with overlapping Subscriptions may get a Message more than once.
-    pub allow_duplicate_messages: bool,
-    /// Which member of a Shared Subscription gets a Message.
-    pub shared_strategy: SharedStrategy,
-    /// Bytes a Client takes count as a sign of life.
-    pub taking_is_life: bool,
+    /// Bytes read at once from one connection, and bytes the head of a WebSocket's HTTP request may have.
+    pub packet_buffer_size: u16,
 }
 
 /// What happens when more waits for a Session than may.
@@ -77,22 +62,6 @@ pub enum QueuePolicy {
     RejectPublisher,
     /// The Client that does not read is disconnected.
     Disconnect,
-}
-
-/// How a member of a Shared Subscription is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SharedStrategy {
-    /// Each in turn.
-    #[default]
-    RoundRobin,
-    /// Any.
-    Random,
-    /// The same one until it is gone.
-    Sticky,
-    /// All Messages of a publisher to the same one.
-    HashClient,
-    /// All Messages of a topic to the same one.
-    HashTopic,
 }
 
 impl Limits {
@@ -122,14 +91,7 @@ impl Limits {
             memory_max: None,
             session_expiry_max: None,
             default_session_expiry: Duration::from_secs(if native { 7200 } else { 0 }),
-            retry_interval: (dialect == Dialect::Mosquitto1).then_some(Duration::from_secs(20)),
-            retain_available: true,
-            retained_expiry: None,
-            check_retain_source: true,
-            upgrade_outgoing_qos: false,
-            allow_duplicate_messages: dialect == Dialect::Mosquitto1,
-            shared_strategy: SharedStrategy::default(),
-            taking_is_life: false,
+            packet_buffer_size: 4096,
         }
     }
 }

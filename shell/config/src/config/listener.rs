@@ -55,7 +55,7 @@ pub struct Listener {
 }
 
 /// WebSocket settings of a listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WebSocket {
     /// Paths of the URL that are answered, such as `/mqtt`; empty: any.
     pub paths: Vec<String>,
@@ -63,10 +63,6 @@ pub struct WebSocket {
     pub origins: Vec<String>,
     /// Files for browsers lie here.
     pub http_dir: Option<PathBuf>,
-    /// Bytes the head of the HTTP request may have.
-    pub headers_size: u16,
-    /// Bytes read at once from one connection.
-    pub packet_buffer_size: u32,
 }
 
 /// TLS settings of a listener.
@@ -198,17 +194,5 @@ impl Tls {
     /// Is anything encrypted there?
     pub fn is_on(&self) -> bool {
         self.certfile.is_some() || self.psk_hint.is_some()
-    }
-}
-
-impl Default for WebSocket {
-    fn default() -> Self {
-        Self {
-            paths: Vec::new(),
-            origins: Vec::new(),
-            http_dir: None,
-            headers_size: 4096,
-            packet_buffer_size: 4096,
-        }
     }
 }

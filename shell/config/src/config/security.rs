@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Secret;
+
 /// Who may enter and do what: for the node, or for one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Security {
@@ -35,13 +37,13 @@ pub struct Security {
 pub struct Plugin {
     /// The file, which is not loaded: its name says what is meant (`mosquitto_dynamic_security.so`).
     pub path: PathBuf,
-    /// What `plugin_opt_NAME VALUE` says, in order.
-    pub options: Vec<(String, String)>,
+    /// What `plugin_opt_NAME VALUE` says, in order. Some plug-ins are told passwords.
+    pub options: Vec<(String, Secret)>,
 }
 
 impl Security {
     pub(super) fn says_who_may_enter(&self) -> bool {
-        self.password_file.is_some() || self.acl_file.is_some() || !self.plugins.is_empty()
+        self.password_file.is_some() || self.psk_file.is_some() || !self.plugins.is_empty()
     }
 }
 
@@ -53,7 +55,7 @@ impl Plugin {
 
     /// What was said for an option; the last line counts.
     pub fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.options.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.reveal())
     }
 }
 
