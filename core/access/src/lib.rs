@@ -1,71 +1,48 @@
-//! May this Client publish or subscribe here?
+//! May this Client publish, subscribe, receive here?
 //!
-//! Rules answer at once, from what they hold; whatever must ask somebody else runs before a shard sees the Packet.
+//! An [`Access`] is what the whole node allows: the lines of an access control file ([`Acl`]), roles ([`Roles`]), or
+//! both. It makes a [`Permit`] for each Client, with everything that is known about it filled in, and the permit
+//! answers every question with a [`Decision`].
+//!
+//! The one rule: answers come at once, from what is held here; whatever must ask somebody else runs before a shard sees
+//! the Packet.
+//!
+//! ```
+//! use martlet_access::{Access, Acl, Decision, Entry, Grant, Who};
+//! use martlet_topic::{Limits, TopicFilter, TopicName};
+//!
+//! let limits = Limits::default();
+//! let filter = TopicFilter::parse("sensors/%c/#", &limits)?;
+//! let acl = Acl::new([Entry { line: 1, who: Who::Pattern, grant: Grant::ReadWrite, filter }]);
+//! let permit = Access::default().with_acl(acl).permit("kitchen", None);
+//!
+//! assert_eq!(permit.publish(TopicName::parse("sensors/kitchen/heat", &limits)?), Decision::Allow);
+//! assert!(matches!(permit.publish(TopicName::parse("sensors/cellar/heat", &limits)?), Decision::Deny(_)));
+//! # Ok::<(), martlet_topic::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
-use martlet_topic::{TopicFilter, TopicName};
+mod access;
 
-/// What everybody is kept from. Whatever no rule names is allowed.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// Topic Filters nobody may subscribe to, compared as written.
-    pub deny_subscribe: Vec<TopicFilter>,
-    /// Topic Filters of the Topic Names nobody may publish to.
-    pub deny_publish: Vec<TopicFilter>,
-}
+mod acl;
+mod roles;
 
-/// An answer, with the rule that gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision<'a> {
-    /// No rule forbids it.
-    Allow,
-    /// This rule forbids it.
-    Deny(&'a TopicFilter),
-}
+mod ranked;
+mod role;
 
-impl Rules {
-    /// May a Client subscribe to `filter`?
-    pub fn subscribe(&self, filter: &TopicFilter) -> Decision<'_> {
-        answer(self.deny_subscribe.iter().find(|rule| *rule == filter))
-    }
+mod permit;
+mod rule_set;
 
-    /// May a Client publish to `topic`?
-    pub fn publish(&self, topic: TopicName<'_>) -> Decision<'_> {
-        answer(self.deny_publish.iter().find(|rule| rule.matches(topic)))
-    }
+mod decision;
 
-    /// True when nothing is forbidden to anybody, so that no answer need be asked for.
-    pub fn is_empty(&self) -> bool {
-        self.deny_subscribe.is_empty() && self.deny_publish.is_empty()
-    }
-}
+mod rules;
 
-fn answer(rule: Option<&TopicFilter>) -> Decision<'_> {
-    rule.map_or(Decision::Allow, Decision::Deny)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use martlet_topic::Limits;
-
-    fn filter(text: &str) -> TopicFilter {
-        TopicFilter::parse(text, &Limits::default()).expect("a legal filter")
-    }
-
-    #[test]
-    fn a_denied_filter_is_denied_as_written_and_nothing_else_is() {
-        let rules = Rules { deny_subscribe: vec![filter("secret/#")], ..Rules::default() };
-        assert_eq!(rules.subscribe(&filter("secret/#")), Decision::Deny(&filter("secret/#")));
-        assert_eq!(rules.subscribe(&filter("open/#")), Decision::Allow);
-    }
-
-    #[test]
-    fn a_denied_publish_filter_covers_the_names_it_matches() {
-        let rules = Rules { deny_publish: vec![filter("cmd/+")], ..Rules::default() };
-        let limits = Limits::default();
-        let name = |text| TopicName::parse(text, &limits).expect("a legal name");
-        assert!(matches!(rules.publish(name("cmd/stop")), Decision::Deny(_)));
-        assert_eq!(rules.publish(name("cmd/stop/now")), Decision::Allow);
-    }
-}
+pub use access::Access;
+pub use acl::{Acl, Entry, Grant, Who};
+pub use decision::{Decision, Origin, Refusal};
+pub use permit::Permit;
+pub use ranked::Ranked;
+pub use role::{AclType, Role, RoleAcl};
+pub use roles::{Defaults, Roles};
+pub use rule_set::covers;
+pub use rules::Rules;
