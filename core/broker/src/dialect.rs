@@ -3,6 +3,8 @@
 //! A dialect is one value, chosen at start; code asks it and never the program's name. The native dialect explains
 //! itself in full, the Mosquitto dialect answers byte for byte as Mosquitto 2.0 does.
 
+use martlet_packet::ReasonCode;
+
 /// A set of named policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
@@ -33,6 +35,10 @@ pub struct Dialect {
     pub overflow: martlet_session::Overflow,
     /// What generated Client Identifiers begin with.
     pub client_id_prefix: &'static str,
+    /// What an empty Client Identifier is refused with where the operator allows none; MQTT 3 always hears 0x02.
+    pub empty_client_id: ReasonCode,
+    /// An MQTT 3 Client whose Keep Alive is above the node's maximum is refused; else its own counts.
+    pub refuses_long_keep_alive: bool,
     /// Receive Maximum exceeded by a QoS 2 PUBLISH is answered by PUBREC 0x97 instead of DISCONNECT 0x93.
     pub refuses_excess_publish: bool,
     /// MQTT 5 Clients are told of a bad topic by its own code, 0x8F or 0x90, instead of 0x81.
@@ -89,6 +95,8 @@ impl Dialect {
         maximum_packet_size: 16 * 1024 * 1024,
         overflow: martlet_session::Overflow::Spill,
         client_id_prefix: "auto-",
+        empty_client_id: ReasonCode::ClientIdentifierNotValid,
+        refuses_long_keep_alive: false,
         refuses_excess_publish: false,
         names_bad_topics: true,
         tells_absence: true,
@@ -115,6 +123,8 @@ impl Dialect {
         maximum_packet_size: martlet_packet::MAXIMUM_REMAINING_LENGTH + 5,
         overflow: martlet_session::Overflow::DropNewest,
         client_id_prefix: "auto-",
+        empty_client_id: ReasonCode::UnspecifiedError,
+        refuses_long_keep_alive: true,
         refuses_excess_publish: true,
         names_bad_topics: false,
         tells_absence: false,

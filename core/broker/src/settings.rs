@@ -5,7 +5,9 @@ use std::sync::Arc;
 use martlet_access::Rules;
 use martlet_packet::{QoS, ReasonCode};
 use martlet_record::Need;
-use martlet_session::{Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, ReadAhead, SendLimits};
+use martlet_session::{
+    Authenticator, HandshakePolicy, PublishPolicy, QueueLimits, ReadAhead, SendLimits, Terms,
+};
 use martlet_topic::{Limits, TopicFilter};
 
 use crate::{Dialect, SharedStrategy};
@@ -35,6 +37,10 @@ pub struct Settings {
     pub default_session_expiry: u32,
     /// Maximum Packet Size we accept: a larger packet ends its Network Connection with 0x95.
     pub maximum_packet_size: u32,
+    /// Bytes of payload a Message may have: a larger one is answered with 0x95 and not published.
+    pub payload_bytes_max: usize,
+    /// Every Client Identifier must begin so; a Client with another is refused with 0x87.
+    pub client_ids_begin: Option<Arc<str>>,
     /// Our Receive Maximum.
     pub receive_maximum: u16,
     /// Our Topic Alias Maximum.
@@ -78,6 +84,8 @@ impl Settings {
             session_expiry_max: u32::MAX,
             default_session_expiry: dialect.default_session_expiry,
             maximum_packet_size: dialect.maximum_packet_size,
+            payload_bytes_max: usize::MAX,
+            client_ids_begin: None,
             receive_maximum: dialect.receive_maximum,
             topic_alias_maximum: dialect.topic_alias_maximum,
             need: Need::Synced,
@@ -132,6 +140,11 @@ impl Settings {
             topics: self.topics,
             reason_strings: self.dialect.reason_strings,
             authenticators: Arc::clone(&self.authenticators),
+            client_ids_begin: self.client_ids_begin.clone(),
+            empty_client_id: self.dialect.empty_client_id,
+            keep_alive_max_v3: self.keep_alive_max.filter(|_| self.dialect.refuses_long_keep_alive),
+            payload_bytes_max: self.payload_bytes_max,
+            terms: Terms::none(),
         }
     }
 }

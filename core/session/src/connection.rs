@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use martlet_access::Permit;
 use martlet_packet::{PacketId, Version};
 use martlet_record::{BatchNumber, Message, Need, Time};
 
-use crate::{ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Vacant};
+use crate::{
+    ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Terms, Vacant,
+};
 
 /// Names a Network Connection of a runner; never confused with a later one in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +33,10 @@ pub struct Connection {
     pub is_bridge: bool,
     /// How safe what this Client is promised must be, if its listener says.
     pub need: Option<Need>,
+    /// The terms of its listener.
+    pub terms: Arc<Terms>,
+    /// What its Client may do.
+    pub permit: Permit,
     /// Keep Alive in force.
     pub keep_alive: KeepAlive,
     /// When it was last heard.
@@ -103,7 +110,9 @@ impl Connection {
             version: request.version,
             open: false,
             is_bridge: request.is_bridge,
-            need: request.need,
+            need: request.need.or(request.terms.need),
+            terms: Arc::clone(&request.terms),
+            permit: request.permit.clone(),
             keep_alive: KeepAlive(keep_alive),
             heard: now,
             receive_maximum: request.receive_maximum,

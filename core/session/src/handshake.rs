@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use martlet_access::Permit;
 use martlet_packet::{Auth, ConnAck, Connect, Packet, QoS, ReasonCode, Version};
 use martlet_record::Need;
 use martlet_topic::{Limits, TopicName};
 
 use crate::auth::encode_auth;
-use crate::{AuthStep, Authenticator, Exchange, Violation, Will, encode_explained};
+use crate::{AuthStep, Authenticator, Exchange, Secret, Terms, Violation, Will, encode_explained};
 
 /// What the node asks of a CONNECT.
 #[derive(Debug, Clone)]
@@ -28,6 +29,43 @@ pub struct HandshakePolicy {
     pub reason_strings: bool,
     /// Authentication Methods the node knows.
     pub authenticators: Arc<[Arc<dyn Authenticator>]>,
+    /// Every Client Identifier must begin so; another is refused with 0x87.
+    pub client_ids_begin: Option<Arc<str>>,
+    /// What an empty Client Identifier that MQTT 5 would allow is refused with.
+    pub empty_client_id: ReasonCode,
+    /// Keep Alive an MQTT 3 Client may ask for, in seconds, where one that asks for more, or for none, is refused.
+    pub keep_alive_max_v3: Option<u16>,
+    /// Bytes of payload a Will may have.
+    pub payload_bytes_max: usize,
+    /// The terms of the listener.
+    pub terms: Arc<Terms>,
+}
+
+impl Default for HandshakePolicy {
+    fn default() -> Self {
+        Self {
+            client_id_prefix: "auto-",
+            client_id_bytes_max: 65_535,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            topics: Limits::default(),
+            reason_strings: true,
+            authenticators: Arc::new([]),
+            client_ids_begin: None,
+            empty_client_id: ReasonCode::ClientIdentifierNotValid,
+            keep_alive_max_v3: None,
+            payload_bytes_max: usize::MAX,
+            terms: Terms::none(),
+        }
+    }
+}
+
+impl HandshakePolicy {
+    /// The same for the Clients of a listener with these terms.
+    #[must_use]
+    pub fn under(&self, terms: Arc<Terms>) -> Self {
+        Self { terms, ..self.clone() }
+    }
 }
 
 /// A CONNECT that was accepted, ready for the Client's home shard.
@@ -35,6 +73,14 @@ pub struct HandshakePolicy {
 pub struct ConnectRequest {
     /// How safe what this Client is promised must be; whoever owns its listener sets it, if that says.
     pub need: Option<Need>,
+    /// The terms of its listener.
+    pub terms: Arc<Terms>,
+    /// What it may do: everything, until whoever knows it says otherwise.
+    pub permit: Permit,
+    /// Its User Name, from CONNECT or as its transport proved it.
+    pub username: Option<Box<str>>,
+    /// Its Password, for whoever checks it.
+    pub password: Option<Secret>,
     /// Protocol Version.
     pub version: Version,
     /// Its Client Identifier, given or generated.
@@ -130,10 +176,18 @@ impl Handshake {
         random: impl FnOnce() -> u128,
     ) -> Progress {
         let maximum = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
-        if let Err(violation) = check_will(connect, policy).and_then(|()| check_client_id(connect, policy)) {
-            return refuse(connect.version, maximum, policy, violation);
-        }
-        let request = Box::new(ConnectRequest::new(connect, policy, random));
+        let checked = check_will(connect, policy)
+            .and_then(|()| check_client_id(connect, policy))
+            .and_then(|()| check_keep_alive(connect, policy));
+        let request = checked.and_then(|()| {
+            let request = ConnectRequest::new(connect, policy, random);
+            check_beginning(&request.client_id, policy)?;
+            request.named_by_username()
+        });
+        let request = match request {
+            Ok(request) => Box::new(request),
+            Err(violation) => return refuse(connect.version, maximum, policy, violation),
+        };
         let Some(method) = connect.properties.authentication_method() else {
             if connect.properties.authentication_data().is_some() {
                 let violation = Violation::protocol("Authentication Data needs an Authentication Method");
@@ -203,22 +257,29 @@ impl Handshake {
 
 impl ConnectRequest {
     fn new(connect: &Connect<'_>, policy: &HandshakePolicy, random: impl FnOnce() -> u128) -> Self {
+        let terms = &policy.terms;
         let is_assigned = connect.client_id.is_empty();
         let client_id = if is_assigned {
-            generated_client_id(policy.client_id_prefix, random())
+            let prefix = terms.client_id_prefix.as_deref().unwrap_or(policy.client_id_prefix);
+            generated_client_id(prefix, random())
         } else {
             connect.client_id.into()
         };
         let properties = &connect.properties;
+        let mount_point = terms.mount_point.as_deref().unwrap_or_default();
         Self {
             need: None,
+            terms: Arc::clone(terms),
+            permit: Permit::everything(),
+            username: connect.user_name.map(Into::into),
+            password: connect.password.map(Secret::from),
             version: connect.version,
             client_id,
             is_assigned,
             is_bridge: connect.bridge,
             clean_start: connect.clean_start,
             keep_alive: connect.keep_alive,
-            will: connect.will.as_ref().map(|will| Box::new(Will::from_connect(will))),
+            will: connect.will.as_ref().map(|will| Box::new(Will::from_connect(will, mount_point))),
             session_expiry: session_expiry(connect),
             receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
             maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
@@ -227,6 +288,34 @@ impl ConnectRequest {
             wants_response_information: properties.request_response_information().unwrap_or(false),
             authentication_method: properties.authentication_method().map(Into::into),
             authentication_data: Vec::new(),
+        }
+    }
+
+    /// The transport proved who the Client is: that counts, whatever CONNECT says.
+    pub fn identify(&mut self, identity: &str) {
+        self.password = None;
+        self.username = Some(identity.into());
+        if self.terms.username_is_client_id {
+            self.take_username();
+        }
+    }
+
+    /// The Client Identifier is the User Name, where the terms have it so.
+    fn named_by_username(mut self) -> Result<Self, Violation> {
+        if !self.terms.username_is_client_id || self.terms.identity_is_username {
+            return Ok(self);
+        }
+        if self.username.is_none() {
+            let text = "the User Name is the Client Identifier here, and there is none";
+            return Err(Violation::new(ReasonCode::NotAuthorized, text));
+        }
+        self.take_username();
+        Ok(self)
+    }
+
+    fn take_username(&mut self) {
+        if let Some(username) = &self.username {
+            self.client_id.clone_from(username);
         }
     }
 }
@@ -254,7 +343,34 @@ fn check_client_id(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<()
         let text = "an empty Client Identifier needs MQTT 5, or MQTT 3.1.1 with Clean Session 1";
         return Err(Violation::new(ReasonCode::ClientIdentifierNotValid, text));
     }
+    if connect.client_id.is_empty() && !policy.terms.allows_empty_client_id {
+        let is_v5 = connect.version.is_v5();
+        let reason = if is_v5 { policy.empty_client_id } else { ReasonCode::ClientIdentifierNotValid };
+        return Err(Violation::new(reason, "an empty Client Identifier is not allowed here"));
+    }
     Ok(())
+}
+
+/// Generated Client Identifiers, too, must begin as all do.
+fn check_beginning(client_id: &str, policy: &HandshakePolicy) -> Result<(), Violation> {
+    match policy.client_ids_begin.as_deref().filter(|prefix| !client_id.starts_with(prefix)) {
+        Some(prefix) => {
+            let text = format!("a Client Identifier must begin with {prefix} here");
+            Err(Violation::new(ReasonCode::NotAuthorized, text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// MQTT 3 has no way to be told of a shorter Keep Alive.
+fn check_keep_alive(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Violation> {
+    match policy.keep_alive_max_v3 {
+        Some(max) if !connect.version.is_v5() && (connect.keep_alive == 0 || connect.keep_alive > max) => {
+            let text = format!("the Keep Alive must be at most {max} s");
+            Err(Violation::new(ReasonCode::ClientIdentifierNotValid, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Violation> {
@@ -267,14 +383,19 @@ fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Vio
     }
     TopicName::parse(will.topic, &policy.topics)
         .map_err(|error| Violation::new(ReasonCode::TopicNameInvalid, format!("Will Topic: {error}")))?;
-    if will.qos > policy.maximum_qos {
+    let maximum_qos = policy.maximum_qos.min(policy.terms.maximum_qos);
+    if will.qos > maximum_qos {
         // [MQTT-3.2.2-12]
-        let text = format!("the Will QoS is above the Maximum QoS {}", u8::from(policy.maximum_qos));
+        let text = format!("the Will QoS is above the Maximum QoS {}", u8::from(maximum_qos));
         return Err(Violation::new(ReasonCode::QoSNotSupported, text));
     }
     if will.retain && !policy.retain_available {
         // [MQTT-3.2.2-13]
         return Err(Violation::new(ReasonCode::RetainNotSupported, "retained messages are turned off here"));
+    }
+    if will.payload.len() > policy.payload_bytes_max {
+        let text = format!("a Will may have {} bytes of payload", policy.payload_bytes_max);
+        return Err(Violation::new(ReasonCode::PacketTooLarge, text));
     }
     Ok(())
 }

@@ -16,15 +16,16 @@ pub struct Will {
 }
 
 impl Will {
-    /// The Will of a CONNECT.
-    pub fn from_connect(will: &martlet_packet::Will<'_>) -> Self {
+    /// The Will of a CONNECT, under the mount point of its listener.
+    pub fn from_connect(will: &martlet_packet::Will<'_>, mount_point: &str) -> Self {
         let mut properties = Vec::new();
         will.properties.append_to(&mut properties);
+        let topic = format!("{mount_point}{}", will.topic);
         let message = MessageRef {
             properties: &properties,
             qos: will.qos,
             retain: will.retain,
-            ..MessageRef::new(will.topic, will.payload)
+            ..MessageRef::new(&topic, will.payload)
         };
         Self { message: Arc::new(message.to_message()), expiry: will.message_expiry, delay: will.delay }
     }

@@ -8,13 +8,10 @@ use martlet_topic::Limits;
 
 fn policy() -> HandshakePolicy {
     HandshakePolicy {
-        client_id_prefix: "auto-",
         client_id_bytes_max: 23,
-        maximum_qos: QoS::ExactlyOnce,
-        retain_available: true,
         topics: Limits { levels: 3, ..Limits::default() },
         reason_strings: false,
-        authenticators: Arc::new([]),
+        ..HandshakePolicy::default()
     }
 }
 

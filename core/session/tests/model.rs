@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use martlet_access::Permit;
 use martlet_packet::{Ack, Packet, PacketId, QoS, ReasonCode, Version, decode, frame};
 use martlet_record::{Body, MessageRef, SessionNumber, Time};
 use martlet_session::{
     ConnectRequest, Connection, ConnectionId, CopyState, MessageCopy, Outgoing, ReadAhead, Received,
-    SendLimits, Session,
+    SendLimits, Session, Terms,
 };
 use proptest::prelude::*;
 
@@ -235,6 +236,10 @@ impl Play {
 fn request(receive_maximum: u16) -> ConnectRequest {
     ConnectRequest {
         need: None,
+        terms: Terms::none(),
+        permit: Permit::everything(),
+        username: None,
+        password: None,
         version: Version::V3_1_1,
         client_id: "client".into(),
         is_assigned: false,

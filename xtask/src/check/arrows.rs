@@ -21,7 +21,7 @@ const HOUSE: &[Room] = &[
     room("core/topic", &[]),
     room("core/packet", &["core/topic"]),
     room("core/record", &["core/packet", "core/topic"]),
-    room("core/session", &["core/packet", "core/record", "core/topic"]),
+    room("core/session", &["core/access", "core/packet", "core/record", "core/topic"]),
     room("core/access", &["core/topic"]),
     room("core/rule", &["core/packet", "core/topic"]),
     room("core/cluster", &["core/packet", "core/record", "core/topic"]),
