@@ -1,15 +1,15 @@
-//! [`Protocol`] on a TCP connection, blocking. It adds nothing but the socket, the clock and the waiting.
+//! [`Protocol`] on a connection to an [`Endpoint`], blocking. It adds nothing but the socket, the clock and the waiting.
 
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::{Shutdown, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use martlet_packet::{PacketId, Properties, ReasonCode, SubscriptionOptions, Version};
 
-use crate::{ConnectOptions, Connected, Error, Event, Message, Protocol, Received, socket};
+use crate::stream::{self, Stream};
+use crate::{ConnectOptions, Connected, Endpoint, Error, Event, Message, Protocol, Received, socket};
 
 /// An MQTT Client.
 ///
@@ -17,10 +17,9 @@ use crate::{ConnectOptions, Connected, Error, Event, Message, Protocol, Received
 /// nothing for longer than the Keep Alive is taken for dead.
 #[derive(Debug)]
 pub struct Client {
-    host: String,
-    port: u16,
+    endpoint: Endpoint,
     protocol: Protocol,
-    socket: Option<TcpStream>,
+    stream: Option<Box<dyn Stream>>,
     /// Why writing failed. What the Server said before may still be read, and says more.
     write_error: Option<io::Error>,
     chunk: Box<[u8]>,
@@ -35,13 +34,17 @@ const INBOX_EVENTS_MAX: usize = 10_000;
 const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Connects to the Server of this name or address, and waits until it accepts.
+    /// Connects over TCP to the Server of this name or address, and waits until it accepts.
     pub fn connect(host: &str, port: u16, options: ConnectOptions) -> Result<Self, Error> {
+        Self::connect_to(Endpoint::tcp(host, port), options)
+    }
+
+    /// Connects to the Server there, and waits until it accepts.
+    pub fn connect_to(endpoint: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
         let mut client = Self {
-            host: host.to_owned(),
-            port,
+            endpoint,
             protocol: Protocol::new(options, Instant::now())?,
-            socket: None,
+            stream: None,
             write_error: None,
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             connected: Connected::default(),
@@ -56,7 +59,7 @@ impl Client {
     pub fn reconnect(&mut self) -> Result<&Connected, Error> {
         let timeout = self.protocol.options().answer_timeout;
         self.write_error = None;
-        self.socket = Some(socket::connect(&self.host, self.port, timeout)?);
+        self.stream = Some(socket::connect(&self.endpoint, timeout)?);
         self.protocol.connect(Instant::now());
         self.connected = self.wait_for("CONNACK", |event| match event {
             Event::Connected(connected) => Some(mem::take(connected)),
@@ -103,7 +106,7 @@ impl Client {
 
     /// Waits until everything is written and acknowledged. The events stay to be polled.
     pub fn finish(&mut self) -> Result<(), Error> {
-        while self.protocol.in_flight() > 0 || !self.protocol.outgoing().is_empty() {
+        while self.protocol.in_flight() > 0 || self.has_unwritten() {
             self.take_in()?;
         }
         Ok(())
@@ -193,12 +196,12 @@ impl Client {
     pub fn disconnect_with(&mut self, reason: ReasonCode, properties: Properties<'_>) -> Result<(), Error> {
         self.protocol.disconnect(reason, properties);
         let until = Instant::now() + self.protocol.options().answer_timeout;
-        while !self.protocol.outgoing().is_empty() && Instant::now() < until {
+        while self.has_unwritten() && Instant::now() < until {
             self.turn(Some(until), &[])?;
         }
-        let Some(socket) = self.socket.take() else { return Err(Error::NotConnected) };
+        let Some(mut stream) = self.stream.take() else { return Err(Error::NotConnected) };
         self.protocol.connection_lost();
-        linger(&socket, &mut self.chunk);
+        linger(&mut *stream, &mut self.chunk);
         Ok(())
     }
 
@@ -273,23 +276,25 @@ impl Client {
             return Err(self.close(error));
         }
         let now = self.flush().then(Instant::now);
-        let Some(socket) = &self.socket else { return Err(Error::NotConnected) };
+        let writes = self.has_unwritten() && self.write_error.is_none();
+        let Some(stream) = &self.stream else { return Err(Error::NotConnected) };
         let reads = self.protocol.wants_bytes() || self.write_error.is_some();
-        let writes = !self.protocol.outgoing().is_empty() && self.write_error.is_none();
+        let has_unread = reads && stream.has_unread();
+        let now = if has_unread { Some(Instant::now()) } else { now };
         let until = now.or(until.into_iter().chain(self.protocol.deadline()).min());
-        let ready = socket::wait(socket, (reads, writes), others, until).map_err(Error::Lost)?;
+        let ready = stream::wait(stream.descriptor(), (reads, writes), others, until).map_err(Error::Lost)?;
         if ready.write {
             self.flush();
         }
-        if ready.read && reads {
+        if reads && (ready.read || has_unread) {
             self.fill()?;
         }
         Ok(ready.other)
     }
 
     fn fill(&mut self) -> Result<(), Error> {
-        let Some(socket) = &self.socket else { return Err(Error::NotConnected) };
-        match socket::read(socket, &mut self.chunk) {
+        let Some(stream) = &mut self.stream else { return Err(Error::NotConnected) };
+        match stream.read(&mut self.chunk) {
             Ok(Some(bytes)) => self.protocol.receive(&self.chunk[..bytes], Instant::now()),
             Ok(None) => {}
             Err(error) => {
@@ -303,9 +308,9 @@ impl Client {
     /// Writes as much as there is room for. Says whether it was anything.
     fn flush(&mut self) -> bool {
         let mut has_written = false;
-        let Some(socket) = &self.socket else { return has_written };
+        let Some(stream) = &mut self.stream else { return has_written };
         while !self.protocol.outgoing().is_empty() && self.write_error.is_none() {
-            match socket::write(socket, self.protocol.outgoing()) {
+            match stream.write(self.protocol.outgoing()) {
                 Ok(Some(bytes)) => {
                     self.protocol.sent(bytes, Instant::now());
                     has_written = true;
@@ -314,13 +319,22 @@ impl Client {
                 Err(error) => self.write_error = Some(error),
             }
         }
+        if self.write_error.is_none() {
+            self.write_error = stream.flush().err();
+        }
         has_written
+    }
+
+    /// Whether something waits for room on the connection.
+    fn has_unwritten(&self) -> bool {
+        !self.protocol.outgoing().is_empty()
+            || self.stream.as_ref().is_some_and(|stream| stream.has_unwritten())
     }
 
     /// The Connection ends with this error; the Server is told if there is something to tell.
     fn close(&mut self, error: Error) -> Error {
         self.flush();
-        self.socket = None;
+        self.stream = None;
         self.protocol.connection_lost();
         error
     }
@@ -328,13 +342,13 @@ impl Client {
 
 /// Lets the Server close first: closing with unread bytes would reset the connection, and a reset may overtake the
 /// goodbye.
-fn linger(socket: &TcpStream, chunk: &mut [u8]) {
-    if socket.shutdown(Shutdown::Write).is_err() {
+fn linger(stream: &mut dyn Stream, chunk: &mut [u8]) {
+    if stream.close().is_err() {
         return;
     }
     let until = Instant::now() + GOODBYE;
     while Instant::now() < until
-        && socket::wait(socket, (true, false), &[], Some(until)).is_ok()
-        && socket::read(socket, chunk).is_ok()
+        && stream::wait(stream.descriptor(), (true, false), &[], Some(until)).is_ok()
+        && stream.read(chunk).is_ok()
     {}
 }

@@ -8,16 +8,23 @@ use martlet_packet::{PropertiesBuf, ReasonCode, Version};
 /// Why something failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No TCP connection came about.
-    #[error("cannot reach {host}:{port}")]
+    /// No connection came about.
+    #[error("cannot reach {server}")]
     Unreachable {
-        /// The name or address asked for.
-        host: String,
-        /// The port asked for.
-        port: u16,
+        /// What was asked for: name and port, or the path of a socket.
+        server: String,
         /// What the system said of the last address tried.
         source: io::Error,
     },
+    /// The proxy does not lead there.
+    #[error("the proxy refused: {0}")]
+    Proxy(&'static str),
+    /// TLS cannot be spoken as it was asked for: a file is missing or wrong, or this program cannot do it.
+    #[error("TLS: {0}")]
+    TlsOptions(String),
+    /// The two sides did not come to terms: the Server is not trusted, does not trust us, or speaks no TLS.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
     /// The Server answered CONNECT with a refusal. The same CONNECT will be refused again.
     #[error("the Server refused the Connection: {0}")]
     Refused(Refusal),

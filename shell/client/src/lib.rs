@@ -1,7 +1,7 @@
 //! An MQTT client for 3.1, 3.1.1 and 5.0: for the command line, for bridges and for tests.
 //!
 //! [`Protocol`] is the client without its socket: bytes in, events and bytes out, time an argument. [`Client`] puts it
-//! on a TCP connection and blocks. One rule is kept everywhere: what the other side sends or fails to send ends in an
+//! on a connection to an [`Endpoint`] (TCP or a Unix socket, by a proxy or not, TLS or not) and blocks. One rule is kept everywhere: what the other side sends or fails to send ends in an
 //! event or an [`Error`], and every store has a limit.
 //!
 //! ```no_run
@@ -19,7 +19,12 @@
 //! ```
 
 mod client;
+mod endpoint;
+
+mod proxy;
 mod socket;
+mod stream;
+mod tls;
 
 mod protocol;
 
@@ -39,11 +44,13 @@ mod options;
 mod trace;
 
 pub use client::Client;
+pub use endpoint::{Address, Endpoint, Proxy};
 pub use error::{Error, Refusal};
 pub use event::{Connected, Event, Received};
 pub use message::Message;
 pub use options::{ConnectOptions, Will};
 pub use protocol::Protocol;
+pub use tls::{Identity, Psk, TlsOptions, TlsVersion};
 
 pub use martlet_packet as packet;
 pub use martlet_packet::{

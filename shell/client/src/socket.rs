@@ -1,93 +1,125 @@
-//! A TCP connection that never blocks in a read or a write, but waits for both at once. So two sides that both want to
-//! write cannot wait for each other.
+//! Sockets: how a connection comes about, over TCP, a Unix socket or a proxy, and with TLS if asked for.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::fd::BorrowedFd;
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Protocol, SockAddr, Type};
 
-use crate::Error;
+use crate::stream::Stream;
+use crate::{Address, Endpoint, Error, proxy, tls};
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Connects in time, or says why not. From then on nothing blocks.
+pub(crate) fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Box<dyn Stream>, Error> {
+    let until = Instant::now() + timeout;
+    let unreachable = |source| Error::Unreachable { server: endpoint.address.to_string(), source };
+    let socket = match (&endpoint.address, &endpoint.proxy) {
+        (Address::Unix(path), _) => Socket::Unix(UnixStream::connect(path).map_err(unreachable)?),
+        (Address::Tcp { host, port }, None) => {
+            Socket::Tcp(connect_tcp(host, *port, endpoint.bind.as_deref(), timeout).map_err(unreachable)?)
+        }
+        (Address::Tcp { host, port }, Some(through)) => {
+            let socket = connect_tcp(&through.host, through.port, endpoint.bind.as_deref(), timeout);
+            let address = Address::Tcp { host: through.host.clone(), port: through.port };
+            let mut socket = socket
+                .map_err(|source| Error::Unreachable { server: format!("the proxy {address}"), source })?;
+            proxy::ask(&mut socket, through, (host, *port), timeout)?;
+            Socket::Tcp(socket)
+        }
+    };
+    socket.set_nonblocking().map_err(unreachable)?;
+    match &endpoint.tls {
+        None => Ok(Box::new(socket)),
+        Some(options) => tls::connect(socket, options, endpoint.address.host(), until),
+    }
+}
 
 /// Connects to the first address of the name that answers in time.
-pub(crate) fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Error> {
-    let unreachable = |source| Error::Unreachable { host: host.to_owned(), port, source };
+fn connect_tcp(host: &str, port: u16, bind: Option<&str>, timeout: Duration) -> io::Result<TcpStream> {
+    let sources = bind.map(|name| (name, 0).to_socket_addrs()).transpose()?;
+    let sources = sources.map(Vec::from_iter);
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (host, port).to_socket_addrs().map_err(unreachable)? {
-        match TcpStream::connect_timeout(&address, timeout) {
+    for address in (host, port).to_socket_addrs()? {
+        let socket = match &sources {
+            None => TcpStream::connect_timeout(&address, timeout),
+            Some(sources) => connect_from(sources, address, timeout),
+        };
+        match socket {
             Ok(socket) => {
                 // A packet is written whole; waiting for more of them would only cost time.
-                socket.set_nodelay(true).map_err(unreachable)?;
-                socket.set_nonblocking(true).map_err(unreachable)?;
+                socket.set_nodelay(true)?;
                 return Ok(socket);
             }
             Err(error) => failure = error,
         }
     }
-    Err(unreachable(failure))
+    Err(failure)
 }
 
-/// What the wait ended with.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Ready {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-    /// One of the others.
-    pub(crate) other: bool,
+/// Connects from the first of our addresses that is of the same kind.
+fn connect_from(sources: &[SocketAddr], address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let source = sources.iter().find(|source| source.is_ipv4() == address.is_ipv4());
+    let source = source.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of that kind to bind to")
+    })?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SockAddr::from(*source))?;
+    socket.connect_timeout(&address.into(), timeout)?;
+    Ok(socket.into())
 }
 
-/// Waits until the socket can be read or written, one of the others can be read, or it is `until`.
-pub(crate) fn wait(
-    socket: &TcpStream,
-    (read, write): (bool, bool),
-    others: &[BorrowedFd<'_>],
-    until: Option<Instant>,
-) -> io::Result<Ready> {
-    let mut events = PollFlags::empty();
-    events.set(PollFlags::IN, read);
-    events.set(PollFlags::OUT, write);
-    let mut fds = vec![PollFd::new(socket, events)];
-    fds.extend(others.iter().map(|other| PollFd::new(other, PollFlags::IN)));
-    let timeout = until.map(|until| timespec(until.saturating_duration_since(Instant::now())));
-    match poll(&mut fds, timeout.as_ref()) {
-        Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
-        Err(error) => return Err(error.into()),
+impl Socket {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_nonblocking(true),
+            Self::Unix(socket) => socket.set_nonblocking(true),
+        }
     }
-    let is_ready = |fd: &PollFd<'_>, flag| fd.revents().intersects(flag | PollFlags::ERR | PollFlags::HUP);
-    Ok(Ready {
-        read: is_ready(&fds[0], PollFlags::IN),
-        write: is_ready(&fds[0], PollFlags::OUT),
-        other: fds[1..].iter().any(|fd| is_ready(fd, PollFlags::IN)),
-    })
-}
 
-/// Reads once; none when nothing is there, and an error at the end.
-pub(crate) fn read(mut socket: &TcpStream, chunk: &mut [u8]) -> io::Result<Option<usize>> {
-    match socket.read(chunk) {
-        Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the Server closed it without a word")),
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_passing(&error) => Ok(None),
-        Err(error) => Err(error),
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.shutdown(how),
+            Self::Unix(socket) => socket.shutdown(how),
+        }
     }
 }
 
-/// Writes once; none when there is no room.
-pub(crate) fn write(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Option<usize>> {
-    match socket.write(bytes) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_passing(&error) => Ok(None),
-        Err(error) => Err(error),
+impl Read for Socket {
+    fn read(&mut self, chunk: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(chunk),
+            Self::Unix(socket) => socket.read(chunk),
+        }
     }
 }
 
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.write(bytes),
+            Self::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-fn timespec(duration: Duration) -> Timespec {
-    // What does not fit is longer than anyone waits.
-    let tv_sec = duration.as_secs().try_into().unwrap_or(i64::MAX);
-    Timespec { tv_sec, tv_nsec: duration.subsec_nanos().into() }
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
 }

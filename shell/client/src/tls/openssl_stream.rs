@@ -1,0 +1,169 @@
+//! TLS by OpenSSL, for what rustls has no word for.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use openssl::error::ErrorStack;
+use openssl::ssl::{
+    ErrorCode, HandshakeError, MidHandshakeSslStream, Ssl, SslConnector, SslConnectorBuilder, SslFiletype,
+    SslMethod, SslStream, SslVerifyMode, SslVersion,
+};
+use openssl::x509::X509;
+
+use super::{Psk, TlsOptions, TlsVersion, certificates};
+use crate::Error;
+use crate::socket::Socket;
+use crate::stream::{Stream, end, wait};
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+struct OpensslStream(SslStream<Socket>);
+
+/// Shakes hands, in time.
+pub(super) fn connect(
+    socket: Socket,
+    options: &TlsOptions,
+    host: &str,
+    until: Instant,
+) -> Result<Box<dyn Stream>, Error> {
+    let mut attempt = start(socket, options, host).map_err(unusable)??;
+    loop {
+        let code = match attempt {
+            Ok(stream) => return Ok(Box::new(OpensslStream(stream))),
+            Err(HandshakeError::WouldBlock(half)) => half,
+            Err(HandshakeError::Failure(half)) => return Err(Error::Tls(failure(&half))),
+            Err(HandshakeError::SetupFailure(error)) => return Err(unusable(error)),
+        };
+        if Instant::now() >= until {
+            return Err(Error::Tls("the Server did not finish the handshake in time".to_owned()));
+        }
+        let wants_write = code.error().code() == ErrorCode::WANT_WRITE;
+        wait(code.get_ref().as_fd(), (!wants_write, wants_write), &[], Some(until))
+            .map_err(|error| Error::Tls(error.to_string()))?;
+        attempt = code.handshake();
+    }
+}
+
+type Attempt = Result<SslStream<Socket>, HandshakeError<Socket>>;
+
+/// The outer error is OpenSSL's, the inner one is about files.
+fn start(socket: Socket, options: &TlsOptions, host: &str) -> Result<Result<Attempt, Error>, ErrorStack> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+    set_versions(&mut builder, options)?;
+    if let Some(name) = &options.alpn {
+        let len = u8::try_from(name.len()).unwrap_or(u8::MAX);
+        let wire: Vec<u8> = [len].into_iter().chain(name.bytes().take(len.into())).collect();
+        builder.set_alpn_protos(&wire)?;
+    }
+    if let Some(list) = &options.ciphers {
+        builder.set_cipher_list(list)?;
+    }
+    match &options.psk {
+        Some(psk) => set_psk(&mut builder, psk, options.ciphers.is_none())?,
+        None => match certificates::trusted(options) {
+            Ok(trusted) => {
+                for certificate in trusted {
+                    // One that is unreadable is trusted by nobody.
+                    if let Ok(certificate) = X509::from_der(&certificate) {
+                        builder.cert_store_mut().add_cert(certificate)?;
+                    }
+                }
+            }
+            Err(error) => return Ok(Err(error)),
+        },
+    }
+    if let Some(files) = &options.identity {
+        builder.set_certificate_chain_file(&files.certificate)?;
+        builder.set_private_key_file(&files.key, SslFiletype::PEM)?;
+    }
+    let connector = builder.build();
+    let mut ssl = connector.configure()?;
+    ssl.set_verify_hostname(!options.accepts_any_name);
+    let ssl: Ssl = ssl.into_ssl(host)?;
+    Ok(Ok(ssl.connect(socket)))
+}
+
+fn set_versions(builder: &mut SslConnectorBuilder, options: &TlsOptions) -> Result<(), ErrorStack> {
+    let oldest = match options.oldest {
+        Some(TlsVersion::V1_1) => {
+            // OpenSSL's level 1 takes no signature that TLS 1.1 can make.
+            builder.set_security_level(0);
+            SslVersion::TLS1_1
+        }
+        None | Some(TlsVersion::V1_2) => SslVersion::TLS1_2,
+        Some(TlsVersion::V1_3) => SslVersion::TLS1_3,
+    };
+    builder.set_min_proto_version(Some(oldest))
+}
+
+/// A key in place of certificates, up to TLS 1.2 as Mosquitto has it.
+fn set_psk(builder: &mut SslConnectorBuilder, psk: &Psk, chooses_ciphers: bool) -> Result<(), ErrorStack> {
+    builder.set_verify(SslVerifyMode::NONE);
+    builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
+    if chooses_ciphers {
+        builder.set_cipher_list("PSK")?;
+    }
+    let Psk { identity, key } = psk.clone();
+    builder.set_psk_client_callback(move |_, _, identity_out, key_out| {
+        // The identity ends with a zero; where it or the key has no room, no key is given.
+        if identity.len() >= identity_out.len() || key.len() > key_out.len() {
+            return Ok(0);
+        }
+        identity_out[..identity.len()].copy_from_slice(identity.as_bytes());
+        identity_out[identity.len()] = 0;
+        key_out[..key.len()].copy_from_slice(&key);
+        Ok(key.len())
+    });
+    Ok(())
+}
+
+fn unusable(error: ErrorStack) -> Error {
+    Error::TlsOptions(error.to_string())
+}
+
+/// Why a handshake failed: the certificate if it is to blame.
+fn failure(half: &MidHandshakeSslStream<Socket>) -> String {
+    let verdict = half.ssl().verify_result();
+    if verdict == openssl::x509::X509VerifyResult::OK {
+        half.error().to_string()
+    } else {
+        format!("invalid peer certificate: {}", verdict.error_string())
+    }
+}
+
+impl OpensslStream {
+    /// None when the socket has to be waited for.
+    fn unless_blocked(result: Result<usize, openssl::ssl::Error>) -> io::Result<Option<usize>> {
+        match result {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Ok(None),
+            Err(error) if error.code() == ErrorCode::ZERO_RETURN => Err(end()),
+            Err(error) => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
+        }
+    }
+}
+
+impl Stream for OpensslStream {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.get_ref().as_fd()
+    }
+
+    fn read(&mut self, chunk: &mut [u8]) -> io::Result<Option<usize>> {
+        Self::unless_blocked(self.0.ssl_read(chunk))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        Self::unless_blocked(self.0.ssl_write(bytes))
+    }
+
+    fn has_unread(&self) -> bool {
+        self.0.ssl().pending() > 0
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        // A Server that is gone needs no goodbye.
+        let _gone = self.0.shutdown();
+        self.0.get_ref().shutdown(std::net::Shutdown::Write)
+    }
+}
