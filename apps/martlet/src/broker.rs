@@ -12,8 +12,9 @@ use martlet_server::{
     SharedStrategy, TcpOptions, TopicFilter, default_runners, raise_descriptor_limit, serve_until_signalled,
 };
 
+use crate::log::{Log, LogSettings};
 use crate::port_owner;
-use crate::stderr_log::{self, Style};
+use crate::process::{State, tell_manager};
 use crate::store_options::{StoreOptions, parse_durability};
 
 /// Run the broker.
@@ -163,7 +164,7 @@ enum Strategy {
 
 /// Runs the broker.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let log = stderr_log::start(Style::Native, args.verbose);
+    let log = Log::start(&LogSettings::native(args.verbose))?;
     raise_descriptor_limit();
     let config = args.config();
     let node = start(&config)?;
@@ -179,6 +180,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Some(store) => tracing::info!("Sessions and messages are kept in {}.", store.folder.display()),
         None => tracing::info!("Everything is in memory: nothing is kept over a restart."),
     }
+    tell_manager(State::Ready);
     serve_until_signalled(node)?;
     tracing::info!("Shut down.");
     log.finish();

@@ -9,8 +9,9 @@ mod store;
 mod subscribe;
 
 mod connect_options;
+mod log;
 mod port_owner;
-mod stderr_log;
+mod process;
 mod store_options;
 
 use std::ffi::OsString;

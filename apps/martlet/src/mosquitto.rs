@@ -1,19 +1,17 @@
 //! `martlet mosquitto`, or the program under the name `mosquitto`: Mosquitto's flags, Mosquitto's answers.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use martlet_server::{Config, Dialect, raise_descriptor_limit, serve_until_signalled};
 
 use crate::broker::{list, loopback, start};
-use crate::stderr_log::{self, Style};
+use crate::log::{Log, LogSettings};
+use crate::process::{go_on_alone, is_in_background, start_in_background};
 
 /// Mosquitto's status for arguments it does not understand.
 const STATUS_OF_BAD_ARGUMENTS: u8 = 3;
-/// Tells the process that `-d` starts that it is the one in the background.
-const IN_THE_BACKGROUND: &str = "MARTLET_IN_THE_BACKGROUND";
 
 const USAGE: &str = "\
 mosquitto is an MQTT v5.0/v3.1.1/v3.1 broker; this one is martlet, with Mosquitto's flags and answers.
@@ -62,14 +60,17 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
             file.display()
         );
     }
-    if flags.background && std::env::var_os(IN_THE_BACKGROUND).is_none() {
-        return start_in_background(args);
+    if is_in_background() {
+        go_on_alone();
+    } else if flags.background {
+        start_in_background(args)?;
+        return Ok(ExitCode::SUCCESS);
     }
     serve(&flags)
 }
 
 fn serve(flags: &Flags) -> Result<ExitCode> {
-    let log = stderr_log::start(Style::Mosquitto, flags.verbose);
+    let log = Log::start(&LogSettings::mosquitto(flags.verbose))?;
     raise_descriptor_limit();
     let mut config = Config::new(Dialect::MOSQUITTO);
     let ports = if flags.ports.is_empty() { &[1883][..] } else { &flags.ports };
@@ -87,23 +88,6 @@ fn serve(flags: &Flags) -> Result<ExitCode> {
     serve_until_signalled(node)?;
     tracing::info!("martlet version {} terminating", env!("CARGO_PKG_VERSION"));
     log.finish();
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Starts the same program again, on its own and without a terminal, and leaves it to itself.
-fn start_in_background(args: &[OsString]) -> Result<ExitCode> {
-    let program = std::env::current_exe().context("the program does not find its own file")?;
-    Command::new(program)
-        .arg("mosquitto")
-        .args(args)
-        .env(IN_THE_BACKGROUND, "1")
-        // What the terminal sends to its programs is not for this one any more.
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("the broker cannot be started in the background")?;
     Ok(ExitCode::SUCCESS)
 }
 

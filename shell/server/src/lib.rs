@@ -31,6 +31,7 @@ mod shards;
 mod shared;
 mod store;
 
+pub mod log_target;
 pub mod tools;
 
 pub use config::{Config, Listen, StoreConfig, default_runners};
