@@ -33,12 +33,14 @@ pub struct Security {
 }
 
 /// A plug-in of Mosquitto, known by the name of its file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plugin {
     /// The file, which is not loaded: its name says what is meant (`mosquitto_dynamic_security.so`).
     pub path: PathBuf,
     /// What `plugin_opt_NAME VALUE` says, in order. Some plug-ins are told passwords.
     pub options: Vec<(String, Secret)>,
+    /// Clients with `+`, `#` or `/` in Client Identifier or User Name are denied everything this plug-in decides.
+    pub deny_special_chars: bool,
 }
 
 impl Security {
@@ -48,6 +50,11 @@ impl Security {
 }
 
 impl Plugin {
+    /// A plug-in without options.
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, options: Vec::new(), deny_special_chars: true }
+    }
+
     /// The plug-in that Martlet has built in, if it is one.
     pub fn is_dynamic_security(&self) -> bool {
         self.path.file_stem().is_some_and(|name| name == "mosquitto_dynamic_security")
