@@ -4,16 +4,14 @@
 //! is spent on telling the peer so.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use martlet_record::{Need, Time};
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use rustix::io::Errno;
 
-use crate::Listener;
 use crate::reserve::Reserve;
+use crate::{Listener, PeerAddress, Transport};
 
 /// Milliseconds for which nothing is accepted after the system could not even do that.
 const PAUSE_MILLIS: u64 = 100;
@@ -34,10 +32,12 @@ pub struct Acceptor {
 /// A connection as the acceptor hands it over.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Its socket.
-    pub socket: TcpStream,
+    /// Its socket, and what lies on it.
+    pub socket: Transport,
     /// Who it is.
-    pub peer: SocketAddr,
+    pub peer: PeerAddress,
+    /// Which of the listeners it came to, in the order of [`Acceptor::new`].
+    pub listener: usize,
     /// How safe what it is promised must be, if its listener says.
     pub need: Option<Need>,
     /// It took the last descriptor: refuse it and close it at once.
@@ -53,9 +53,7 @@ impl Acceptor {
 
     /// Asks to be told of new connections, under `token`.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.listeners
-            .iter_mut()
-            .try_for_each(|listener| registry.register(listener.source(), token, Interest::READABLE))
+        self.listeners.iter_mut().try_for_each(|listener| listener.register(registry, token))
     }
 
     /// A listener has a connection.
@@ -105,13 +103,13 @@ impl Acceptor {
     }
 
     fn accept_any(&mut self) -> Option<io::Result<Accepted>> {
-        let mut taken = self.listeners.iter().find_map(|listener| take(listener, false));
+        let mut taken = self.take(false);
         if let Some(Err(error)) = &taken
             && is_out_of_descriptors(error)
         {
             self.reserve.restore();
             if self.reserve.give_up() {
-                taken = self.listeners.iter().find_map(|listener| take(listener, true));
+                taken = self.take(true);
                 if !matches!(taken, Some(Ok(_))) {
                     self.reserve.restore();
                 }
@@ -119,13 +117,15 @@ impl Acceptor {
         }
         taken
     }
-}
 
-fn take(listener: &Listener, is_surplus: bool) -> Option<io::Result<Accepted>> {
-    match listener.accept() {
-        Ok((socket, peer)) => Some(Ok(Accepted { socket, peer, need: listener.need(), is_surplus })),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        Err(error) => Some(Err(error)),
+    fn take(&self, is_surplus: bool) -> Option<io::Result<Accepted>> {
+        self.listeners.iter().enumerate().find_map(|(number, listener)| match listener.accept() {
+            Ok((socket, peer)) => {
+                Some(Ok(Accepted { socket, peer, listener: number, need: listener.need(), is_surplus }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 }
 
@@ -144,21 +144,25 @@ fn is_peers_fault(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TcpOptions;
-    use std::net::{Ipv4Addr, TcpStream as StdStream};
+    use crate::ListenerOptions;
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdStream};
 
     #[test]
     fn connections_of_all_listeners_are_accepted_until_there_are_none() {
-        let bind = || Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &TcpOptions::default(), None).unwrap();
-        let listeners = vec![bind(), bind()];
+        let options = ListenerOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listeners = vec![Listener::open(&options).unwrap(), Listener::open(&options).unwrap()];
         let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
         let mut acceptor = Acceptor::new(listeners).unwrap();
         let clients: Vec<_> =
             addresses.iter().chain(&addresses).map(|at| StdStream::connect(at).unwrap()).collect();
-        let accepted: Vec<_> =
-            std::iter::from_fn(|| acceptor.accept(Time::START)).map(|accepted| accepted.peer).collect();
+        let accepted: Vec<_> = std::iter::from_fn(|| acceptor.accept(Time::START))
+            .map(|accepted| (accepted.listener, accepted.peer))
+            .collect();
         assert_eq!(accepted.len(), clients.len());
         assert!(!acceptor.is_ready());
-        assert!(clients.iter().all(|client| accepted.contains(&client.local_addr().unwrap())));
+        for (number, client) in clients.iter().enumerate() {
+            let peer = PeerAddress::Inet(client.local_addr().unwrap());
+            assert!(accepted.contains(&(number % 2, peer)));
+        }
     }
 }

@@ -1,18 +1,22 @@
 //! One Network Connection: its socket, how far it got, and the packet it has not finished.
 //!
-//! The rule: an idle connection is this value and nothing on the heap.
+//! The rule: an idle connection is this value and nothing on the heap. One that is not plain has its layers there, in the
+//! place where a plain one keeps an unfinished packet.
 
 use std::io::{self, IoSlice, Read, Write};
 
 use martlet_packet::Version;
 use martlet_record::{ShardId, Time};
-use martlet_session::Outgoing;
+use martlet_session::{Outgoing, Violation};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use crate::{Frames, Opening};
+use crate::layers::Layers;
+use crate::{Frames, Opening, PeerInfo, Transport};
 
+/// What [`Connection::receive`] needs: a record of TLS and its payload beside each other, and what comes with it.
+pub const READ_BYTES_MIN: usize = 64 * 1024;
 /// Slices given to the kernel at once; a payload held by reference takes two.
 const SLICES: usize = 64;
 
@@ -49,6 +53,8 @@ pub struct Connection {
     pub home: ShardId,
     /// The version its CONNECT named.
     pub version: Version,
+    /// Which of the listeners it came to.
+    pub listener: u16,
     /// It has published: it is not read while there is no room for what it publishes.
     pub publishes: bool,
     /// It will be read: now, or once its CONNACK has left.
@@ -66,7 +72,16 @@ pub struct Connection {
     watches_writable: bool,
     /// How far it got.
     pub phase: Phase,
-    rest: Vec<u8>,
+    kept: Kept,
+}
+
+/// What a connection has on the heap.
+#[derive(Debug)]
+enum Kept {
+    /// Packets that had to wait, and the beginning of one.
+    Plain(Vec<u8>),
+    /// The layers, and the same among them.
+    Layered(Box<Layers>),
 }
 
 /// What came of reading once.
@@ -100,14 +115,18 @@ pub enum Flushed {
 
 impl Connection {
     /// A connection that has not said anything.
-    pub fn new(socket: TcpStream, opening: Opening) -> Self {
+    pub fn new(transport: impl Into<Transport>, opening: Opening) -> Self {
+        let Transport { socket, layers } = transport.into();
+        // What its layers hold already is looked at without waiting for the system to speak of it.
+        let is_queued = layers.as_ref().is_some_and(|layers| layers.has_ended());
         Self {
             socket,
+            listener: u16::try_from(opening.listener).unwrap_or(u16::MAX),
             session_slot: u32::MAX,
             home: ShardId::new(0),
             version: Version::V5,
             publishes: false,
-            is_queued: false,
+            is_queued,
             is_paused: false,
             holds_packets: false,
             waits_for_room: false,
@@ -115,13 +134,15 @@ impl Connection {
             is_blocked: false,
             watches_writable: false,
             phase: Phase::Opening(Box::new(opening)),
-            rest: Vec::new(),
+            kept: layers.map_or(Kept::Plain(Vec::new()), Kept::Layered),
         }
     }
 
     /// A connection whose CONNECT was taken elsewhere, with the bytes that came behind it.
-    pub fn admitted(socket: TcpStream, opening: Opening, rest: Vec<u8>) -> Self {
-        Self { phase: Phase::Connecting, rest, ..Self::new(socket, opening) }
+    pub fn admitted(transport: impl Into<Transport>, opening: Opening, rest: Vec<u8>) -> Self {
+        let mut connection = Self { phase: Phase::Connecting, ..Self::new(transport, opening) };
+        *connection.rest() = rest;
+        connection
     }
 
     /// Asks to be told when it can be read.
@@ -129,16 +150,48 @@ impl Connection {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Gives up the socket, for another runner.
-    pub fn into_socket(mut self, registry: &Registry) -> TcpStream {
+    /// Gives up the socket and what lies on it, for another runner. Kept packets go with [`Connection::take_kept`].
+    pub fn into_transport(mut self, registry: &Registry) -> Transport {
         // A socket that was not registered yet says so, which changes nothing.
         drop(registry.deregister(&mut self.socket));
-        self.socket
+        let layers = match self.kept {
+            Kept::Plain(_) => None,
+            Kept::Layered(mut layers) => {
+                layers.uncover();
+                Some(layers)
+            }
+        };
+        Transport { socket: self.socket, layers }
+    }
+
+    /// Gives up the socket of a plain connection, for another runner.
+    pub fn into_socket(self, registry: &Registry) -> TcpStream {
+        self.into_transport(registry).socket
+    }
+
+    /// What the transport learnt of the peer, until its CONNECT is taken.
+    pub fn peer_info(&self) -> Option<&PeerInfo> {
+        match &self.phase {
+            Phase::Opening(opening) => Some(&opening.peer),
+            _ => None,
+        }
     }
 
     /// The socket.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
+    }
+
+    /// Reads once what the peer sent as MQTT, whatever it lies on, into a buffer of at least [`READ_BYTES_MIN`].
+    ///
+    /// An error refuses the peer: what tells it so was written as far as the socket took it, and the rest is among what
+    /// [`Connection::wants_write`] speaks of.
+    #[inline]
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Violation> {
+        match &self.kept {
+            Kept::Plain(_) => Ok(self.read(buffer)),
+            Kept::Layered(_) => self.receive_layered(buffer),
+        }
     }
 
     /// Reads once: a buffer that was not filled tells that nothing is left, without asking again.
@@ -155,26 +208,67 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::receive`], through the layers.
+    fn receive_layered(&mut self, buffer: &mut [u8]) -> Result<Received, Violation> {
+        let Kept::Layered(layers) = &mut self.kept else { return Ok(Received::Nothing) };
+        if matches!(self.phase, Phase::Closing { .. } | Phase::Lingering { .. }) {
+            // Nobody looks at it any more.
+            return Ok(self.read(buffer));
+        }
+        if layers.has_ended() {
+            return Ok(Received::End);
+        }
+        let room = layers.lay_out(buffer);
+        let from = room.start;
+        let (count, more) = match self.read(&mut buffer[room]) {
+            Received::Bytes { count, more } => (count, more),
+            other => return Ok(other),
+        };
+        let Kept::Layered(layers) = &mut self.kept else { return Ok(Received::Nothing) };
+        let peer = match &mut self.phase {
+            Phase::Opening(opening) => Some(&mut opening.peer),
+            _ => None,
+        };
+        let received = layers.receive(buffer, from + count, peer);
+        let more = more || layers.has_ended();
+        self.flush_own();
+        Ok(match received? {
+            0 if !more => Received::Nothing,
+            count => Received::Bytes { count, more },
+        })
+    }
+
     /// What arrived, behind the packet that was left unfinished.
     #[inline]
     pub fn frames<'a>(&mut self, fresh: &'a [u8]) -> Frames<'a> {
-        Frames::new(std::mem::take(&mut self.rest), fresh)
+        Frames::new(std::mem::take(self.rest()), fresh)
     }
 
     /// Keeps what [`Connection::frames`] did not use up.
     #[inline]
     pub fn keep(&mut self, frames: Frames<'_>) {
-        self.rest = frames.into_rest();
+        *self.rest() = frames.into_rest();
     }
 
     /// Bytes that are kept.
     pub fn kept(&self) -> usize {
-        self.rest.len()
+        match &self.kept {
+            Kept::Plain(rest) => rest.len(),
+            Kept::Layered(layers) => layers.kept.len(),
+        }
     }
 
     /// Takes what was kept: packets that had to wait, and the beginning of one.
     pub fn take_kept(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.rest)
+        std::mem::take(self.rest())
+    }
+
+    #[inline]
+    fn rest(&mut self) -> &mut Vec<u8> {
+        match &mut self.kept {
+            Kept::Plain(rest) => rest,
+            Kept::Layered(layers) => &mut layers.kept,
+        }
     }
 
     /// Has the kernel acknowledge at once what came. A client that leaves Nagle's algorithm on holds its next packet back
@@ -185,7 +279,17 @@ impl Connection {
     }
 
     /// Writes what waits, with as few calls as it takes.
+    ///
+    /// With layers it is all taken only when what they made of it is, and what they have to say themselves.
+    #[inline]
     pub fn flush(&mut self, outgoing: &mut Outgoing, now: Time) -> Flushed {
+        match &self.kept {
+            Kept::Plain(_) => self.flush_plain(outgoing, now),
+            Kept::Layered(_) => self.flush_layered(outgoing, now),
+        }
+    }
+
+    fn flush_plain(&mut self, outgoing: &mut Outgoing, now: Time) -> Flushed {
         while !outgoing.is_empty() {
             match self.write(outgoing) {
                 Ok(true) => {}
@@ -198,6 +302,67 @@ impl Connection {
             }
         }
         Flushed::All
+    }
+
+    fn flush_layered(&mut self, outgoing: &mut Outgoing, now: Time) -> Flushed {
+        loop {
+            match self.write_unsent() {
+                Ok(Some(covered)) => outgoing.advance(covered),
+                Ok(None) => {
+                    outgoing.blocked(now);
+                    return Flushed::Blocked;
+                }
+                Err(error) => return Flushed::Failed(error),
+            }
+            let Kept::Layered(layers) = &mut self.kept else { return Flushed::All };
+            if outgoing.is_empty() {
+                return Flushed::All;
+            }
+            if let Err(why) = layers.send(outgoing) {
+                return Flushed::Failed(io::Error::other(why.text.into_owned()));
+            }
+        }
+    }
+
+    /// Layers have something to say themselves that the socket did not take: [`Connection::flush_own`] it, and watch for
+    /// when it can be written.
+    pub fn wants_write(&self) -> bool {
+        match &self.kept {
+            Kept::Plain(_) => false,
+            Kept::Layered(layers) => layers.has_unsent(),
+        }
+    }
+
+    /// Writes what layers have to say themselves, where no packet waits.
+    pub fn flush_own(&mut self) -> Flushed {
+        if let Kept::Layered(layers) = &mut self.kept
+            && layers.covers()
+        {
+            // It goes out with the packets it stands for.
+            return Flushed::Blocked;
+        }
+        match self.write_unsent() {
+            Ok(Some(_)) => Flushed::All,
+            Ok(None) => Flushed::Blocked,
+            Err(error) => Flushed::Failed(error),
+        }
+    }
+
+    /// Writes what layers made; `None` when the socket takes no more, else how many bytes of MQTT are through with it.
+    fn write_unsent(&mut self) -> io::Result<Option<usize>> {
+        let mut covered = 0;
+        while let Kept::Layered(layers) = &self.kept
+            && layers.has_unsent()
+        {
+            let written = self.write_slices(&[IoSlice::new(layers.unsent())])?;
+            let Kept::Layered(layers) = &mut self.kept else { break };
+            covered += layers.advance(written);
+            if layers.has_unsent() {
+                self.is_blocked = true;
+                return Ok(None);
+            }
+        }
+        Ok(Some(covered))
     }
 
     /// Is it of no use to write before the socket says so?
@@ -220,13 +385,22 @@ impl Connection {
         registry.reregister(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    /// Writes a last word, as far as the socket takes it.
+    /// Writes a last word to a peer whose handshakes are not awaited, as far as the socket takes it. Behind layers there is
+    /// no way to say it.
     pub fn write_once(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_slices(&[IoSlice::new(bytes)])
+        match &self.kept {
+            Kept::Plain(_) => self.write_slices(&[IoSlice::new(bytes)]),
+            Kept::Layered(_) => Ok(0),
+        }
     }
 
-    /// Closes our side: the peer reads to the end and finds it.
-    pub fn close_our_side(&self) -> io::Result<()> {
+    /// Closes our side: the peer reads to the end and finds it, as each layer says it.
+    pub fn close_our_side(&mut self) -> io::Result<()> {
+        if let Kept::Layered(layers) = &mut self.kept {
+            layers.close();
+            // A socket that takes nothing more is closed without these words.
+            self.write_unsent()?;
+        }
         self.socket.shutdown(std::net::Shutdown::Write)
     }
 
@@ -266,7 +440,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         // A debug build of mio remembers in each socket where it is registered.
-        let most = if cfg!(debug_assertions) { 72 } else { 56 };
+        let most = if cfg!(debug_assertions) { 80 } else { 64 };
         assert!(size_of::<Connection>() <= most, "{} bytes", size_of::<Connection>());
     }
 }

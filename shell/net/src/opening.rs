@@ -3,15 +3,13 @@
 //! The rule: a peer that has not shown that it speaks MQTT is kept little of, and told why it is sent away only in a
 //! version it speaks.
 
-use std::net::SocketAddr;
-
 use martlet_packet::{
     ConnAck, Error, Frame, Packet, PacketType, PropertiesBuf, Property, ReasonCode, Version, decode,
 };
 use martlet_record::{Need, Time};
 use martlet_session::{Handshake, HandshakePolicy, Progress, Violation};
 
-use crate::Frames;
+use crate::{Frames, PeerInfo};
 
 /// The largest packet before CONNACK, unless Maximum Packet Size is lower: a CONNECT with all its strings at
 /// their largest still fits.
@@ -20,8 +18,12 @@ pub const FIRST_PACKET_BYTES_MAX: u32 = 384 * 1024;
 /// A connection that is being opened.
 #[derive(Debug)]
 pub struct Opening {
-    /// Who it is.
-    pub peer: SocketAddr,
+    /// Who it is, as far as the transport learnt it by now.
+    pub peer: PeerInfo,
+    /// Which of the listeners it came to.
+    pub listener: usize,
+    /// Its CONNECT is whole, and who it is is being verified: nothing is read.
+    pub awaits_verdict: bool,
     /// When it is given up.
     pub deadline: Time,
     /// How safe what it is promised must be, if its listener says.
@@ -42,8 +44,16 @@ pub enum Step {
 
 impl Opening {
     /// A connection from `peer` that has time until `deadline`.
-    pub fn new(peer: SocketAddr, deadline: Time) -> Self {
-        Self { peer, deadline, need: None, is_surplus: false, handshake: Handshake::default() }
+    pub fn new(peer: impl Into<PeerInfo>, deadline: Time) -> Self {
+        Self {
+            peer: peer.into(),
+            listener: 0,
+            awaits_verdict: false,
+            deadline,
+            need: None,
+            is_surplus: false,
+            handshake: Handshake::default(),
+        }
     }
 
     /// Takes the next packet.
@@ -108,25 +118,15 @@ fn claims_v5(frame: Frame<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use martlet_packet::{Connect, QoS, frame};
-    use martlet_topic::Limits;
-    use std::net::Ipv4Addr;
-    use std::sync::Arc;
+    use martlet_packet::{Connect, frame};
+    use std::net::{Ipv4Addr, SocketAddr};
 
     fn policy() -> HandshakePolicy {
-        HandshakePolicy {
-            client_id_prefix: "auto-",
-            client_id_bytes_max: 65_535,
-            maximum_qos: QoS::ExactlyOnce,
-            retain_available: true,
-            topics: Limits::default(),
-            reason_strings: true,
-            authenticators: Arc::new([]),
-        }
+        HandshakePolicy::default()
     }
 
     fn receive(bytes: &[u8]) -> Step {
-        let mut opening = Opening::new((Ipv4Addr::LOCALHOST, 1).into(), Time::START);
+        let mut opening = Opening::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), Time::START);
         opening.receive(&mut Frames::new(Vec::new(), bytes), &policy(), u32::MAX, || 7)
     }
 
