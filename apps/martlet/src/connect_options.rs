@@ -1,24 +1,40 @@
-//! The flags that `martlet pub` and `martlet sub` share: where to connect, as whom, and how to say what failed. The one
-//! rule: a flag that works in `mosquitto_pub` means the same here, and one that MQTT 5.0 alone understands turns MQTT
-//! 5.0 on.
+//! The flags that `martlet pub`, `sub`, `rr` and `ctrl` share: where to connect, as whom, and how to say what failed. The
+//! one rule: a flag that works in Mosquitto's tools means the same here. Under the program's own name a flag that MQTT
+//! 5.0 alone understands turns MQTT 5.0 on.
 
+mod arguments;
 mod failure;
+mod manner;
 mod property;
+mod proxy;
+mod tls;
 mod url;
+mod will;
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use martlet_client::{Client, ConnectOptions, Message, QoS, Version, Will};
+use martlet_client::topic::{Limits, SubscriptionFilter, TopicName};
+use martlet_client::{Client, ConnectOptions, Endpoint, Proxy, QoS, Version};
 
+pub(crate) use self::arguments::expand;
 pub(crate) use self::failure::{Failure, complain};
+pub(crate) use self::manner::{Manner, parse, refuse};
 pub(crate) use self::property::{PacketName, PropertyArgs};
+use self::tls::TlsArgs;
 use self::url::Url;
+use self::will::WillArgs;
+
+const PORT: u16 = 1883;
+const TLS_PORT: u16 = 8883;
 
 /// No doc comment: its brackets are no links.
-const URL_HELP: &str = "User, password, broker and topic at once: mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC";
+const URL_HELP: &str =
+    "User, password, broker and topic at once: mqtt(s)://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC";
 
 /// How to connect.
 #[derive(Debug, Args)]
@@ -27,19 +43,28 @@ pub(crate) struct ConnectArgs {
     /// The broker's name or address [default: localhost]
     #[arg(short = 'h', long, allow_hyphen_values = true)]
     host: Option<String>,
-    /// The broker's port [default: 1883]
+    /// The broker's port [default: 1883, and 8883 with certificates or a key]
     #[arg(short, long)]
     port: Option<u16>,
     #[arg(short = 'L', long, help = URL_HELP)]
     url: Option<Url>,
+    /// The path of the broker's Unix socket, in place of a name and a port
+    #[arg(long, value_name = "SOCKET PATH")]
+    unix: Option<PathBuf>,
+    /// The name or address of this machine to connect from
+    #[arg(short = 'A', value_name = "ADDRESS")]
+    bind: Option<String>,
+    /// Connect through a SOCKS5 proxy: socks5h://[USER[:PASSWORD]@]HOST[:PORT]
+    #[arg(long, value_name = "PROXY URL", value_parser = proxy::parse)]
+    proxy: Option<Proxy>,
     /// The Client Identifier; without one the broker chooses
     #[arg(short, long, allow_hyphen_values = true)]
     id: Option<String>,
     /// A Client Identifier made of this and the process id
-    #[arg(short = 'I', long, value_name = "PREFIX", allow_hyphen_values = true, conflicts_with = "id")]
+    #[arg(short = 'I', long, value_name = "ID PREFIX", allow_hyphen_values = true, conflicts_with = "id")]
     id_prefix: Option<String>,
     /// The User Name
-    #[arg(short, long, value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "USERNAME", allow_hyphen_values = true)]
     username: Option<String>,
     /// The Password
     #[arg(short = 'P', long = "pw", alias = "password", value_name = "PASSWORD", allow_hyphen_values = true)]
@@ -48,7 +73,7 @@ pub(crate) struct ConnectArgs {
     #[arg(short = 'V', long, value_name = "VERSION", hide_possible_values = true)]
     protocol_version: Option<ProtocolVersion>,
     /// Seconds of silence after which the connection is tested; 0 turns it off
-    #[arg(short, long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(short, long, value_name = "KEEPALIVE", default_value_t = 60)]
     keepalive: u16,
     /// Keep the Session: what comes while we are away waits for the next time (needs -i)
     #[arg(short = 'c', long)]
@@ -63,32 +88,26 @@ pub(crate) struct ConnectArgs {
     /// Send packets at once, even small ones: always so, and accepted for habit's sake
     #[arg(long)]
     nodelay: bool,
+    /// Read options from this file, one in each line, in place of the usual one
+    /// (mosquitto_pub, mosquitto_sub ... in $XDG_CONFIG_HOME or ~/.config)
+    #[arg(short = 'o', value_name = "OPTIONS FILE")]
+    options_file: Option<PathBuf>,
 
-    /// Say every packet that comes and goes, on standard error
+    /// Say every packet that comes and goes
     #[arg(short, long, help_heading = "Output")]
     pub(crate) debug: bool,
     /// Say nothing of what fails: the exit code tells
     #[arg(long, help_heading = "Output")]
     pub(crate) quiet: bool,
 
-    /// Where the broker publishes our Will when the connection breaks
-    #[arg(long, value_name = "TOPIC", help_heading = "Will", allow_hyphen_values = true)]
-    will_topic: Option<String>,
-    /// What the Will says [default: nothing]
-    #[arg(
-        long,
-        value_name = "TEXT",
-        help_heading = "Will",
-        requires = "will_topic",
-        allow_hyphen_values = true
-    )]
-    will_payload: Option<String>,
-    /// The QoS of the Will
-    #[arg(long, value_name = "QOS", help_heading = "Will", default_value = "0", value_parser = parse_qos)]
-    will_qos: QoS,
-    /// Whether the Will is retained
-    #[arg(long, help_heading = "Will", requires = "will_topic")]
-    will_retain: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    will: WillArgs,
+
+    /// As whom the program speaks.
+    #[arg(skip)]
+    pub(crate) manner: Manner,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -101,10 +120,29 @@ enum ProtocolVersion {
     V5,
 }
 
+/// What a subcommand makes of the version when none is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wants {
+    /// MQTT 5.0 unless an older version is asked for.
+    pub(crate) v5: bool,
+    /// A flag of the subcommand that MQTT 5.0 alone understands.
+    pub(crate) v5_because: Option<&'static str>,
+}
+
 impl ConnectArgs {
-    /// What CONNECT shall say. `needs_v5` names a flag of the subcommand that MQTT 5.0 alone understands.
-    pub(crate) fn options(&self, needs_v5: Option<&'static str>) -> Result<ConnectOptions> {
-        let version = self.version(needs_v5)?;
+    /// Refuses what is wrong with the flags, before anything is done.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.tls.check()?;
+        self.will.check()?;
+        if self.manner == Manner::Mosquitto && self.keepalive < 5 {
+            bail!("Invalid keepalive given, it must be between 5 and 65535 inclusive.\n");
+        }
+        Ok(())
+    }
+
+    /// What CONNECT shall say.
+    pub(crate) fn options(&self, wants: Wants) -> Result<ConnectOptions> {
+        let version = self.version(wants)?;
         let client_id = self.client_id(version)?;
         let url = self.url.as_ref();
         let text = |flag: &Option<String>, of_url: Option<&String>| flag.as_ref().or(of_url).cloned();
@@ -114,7 +152,7 @@ impl ConnectArgs {
             keep_alive: self.keepalive,
             user_name: text(&self.username, url.and_then(|url| url.user.as_ref())),
             password: text(&self.password, url.and_then(|url| url.password.as_ref())).map(String::into_bytes),
-            will: self.will(),
+            will: self.will.will(&self.properties),
             session_expiry: self.session_expiry.unwrap_or(if self.disable_clean_session {
                 u32::MAX
             } else {
@@ -128,8 +166,7 @@ impl ConnectArgs {
 
     /// Connects to the broker the flags name.
     pub(crate) fn connect(&self, options: ConnectOptions) -> Result<Client> {
-        let (host, port) = self.address();
-        Ok(Client::connect(host, port, options)?)
+        Ok(Client::connect_to(self.endpoint(), options)?)
     }
 
     /// The topic of the URL.
@@ -137,12 +174,43 @@ impl ConnectArgs {
         self.url.as_ref().map(|url| url.topic.as_str())
     }
 
+    /// Whether TLS hides what is said, by certificates the flags name.
+    pub(crate) const fn is_hidden(&self) -> bool {
+        self.tls.names_certificates()
+    }
+
+    /// The User Name, when no Password is given with it.
+    pub(crate) fn lacks_password(&self) -> Option<&str> {
+        let url = self.url.as_ref();
+        let has_password = self.password.is_some() || url.is_some_and(|url| url.password.is_some());
+        let name = self.username.as_ref().or(url.and_then(|url| url.user.as_ref()));
+        name.filter(|_| !has_password).map(String::as_str)
+    }
+
+    /// Takes a Password that was asked for.
+    pub(crate) fn set_password(&mut self, password: String) {
+        self.password = Some(password);
+    }
+
     /// Starts what the flags on output ask for. The log may be in use already; then it stays as it is.
     pub(crate) fn start_log(&self) {
-        if self.debug {
-            let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_target(false);
-            let lines = lines.with_ansi(io::stderr().is_terminal());
-            let _in_use = lines.with_max_level(tracing::Level::DEBUG).try_init();
+        if !self.debug {
+            return;
+        }
+        let lines = tracing_subscriber::fmt().with_target(false).with_max_level(tracing::Level::DEBUG);
+        let _in_use = match self.manner {
+            Manner::Native => lines.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).try_init(),
+            // Nothing but the words, among the output.
+            Manner::Mosquitto => {
+                lines.with_writer(io::stdout).with_ansi(false).without_time().with_level(false).try_init()
+            }
+        };
+    }
+
+    /// Says something that went wrong, unless nobody wants to hear it.
+    pub(crate) fn complain(&self, line: impl Display) {
+        if !self.quiet {
+            complain(format_args!("{line}"));
         }
     }
 
@@ -150,40 +218,64 @@ impl ConnectArgs {
     pub(crate) fn conclude(&self, result: Result<ExitCode>) -> ExitCode {
         result.unwrap_or_else(|error| {
             let failure = Failure::of(&error);
-            if !self.quiet {
-                complain(format_args!("Error: {error:#}"));
-                if let Some(cure) = failure.cure {
-                    complain(format_args!("{cure}"));
+            match self.manner {
+                Manner::Mosquitto => {
+                    manner::words_of_failure(&error).iter().for_each(|line| self.complain(line));
+                }
+                Manner::Native => {
+                    self.complain(format_args!("Error: {error:#}"));
+                    failure.cure.iter().for_each(|cure| self.complain(cure));
                 }
             }
             failure.code.into()
         })
     }
 
-    fn address(&self) -> (&str, u16) {
+    /// Where the broker is, and how to get there.
+    fn endpoint(&self) -> Endpoint {
         let url = self.url.as_ref();
         let host = self.host.as_deref().or(url.map(|url| url.host.as_str())).unwrap_or("localhost");
-        (host, self.port.or(url.and_then(|url| url.port)).unwrap_or(1883))
+        let default = if self.tls.names_trust() { TLS_PORT } else { PORT };
+        let of_url = url.map(|url| url.port.unwrap_or(if url.is_tls { TLS_PORT } else { PORT }));
+        let port = self.port.or(of_url).unwrap_or(default);
+        let place = self.unix.as_ref().map_or_else(|| Endpoint::tcp(host, port), Endpoint::unix);
+        let implies_tls = url.is_some_and(|url| url.is_tls) || port == TLS_PORT && self.unix.is_none();
+        Endpoint {
+            bind: self.bind.clone(),
+            proxy: self.proxy.clone(),
+            tls: self.tls.options(implies_tls),
+            ..place
+        }
     }
 
-    fn version(&self, needs_v5: Option<&'static str>) -> Result<Version> {
-        let of_session = self.session_expiry.map(|_| "-x");
+    fn version(&self, wants: Wants) -> Result<Version> {
         let of_property = (!self.properties.is_empty()).then_some("-D");
-        let needs_v5 = needs_v5.or(of_session).or(of_property);
+        let needs_v5 = match self.manner {
+            Manner::Native => wants.v5_because.or(self.session_expiry.map(|_| "-x")).or(of_property),
+            // There the rest is left out in silence.
+            Manner::Mosquitto => of_property,
+        };
         Ok(match (self.protocol_version, needs_v5) {
             (Some(ProtocolVersion::V5), _) | (None, Some(_)) => Version::V5,
+            (Some(_), Some(_)) if self.manner == Manner::Mosquitto => Version::V5,
             (Some(_), Some(flag)) => bail!("{flag} needs MQTT 5.0: leave -V out, or say -V 5"),
             (Some(ProtocolVersion::V3_1), None) => Version::V3_1,
-            (Some(ProtocolVersion::V3_1_1) | None, None) => Version::V3_1_1,
+            (Some(ProtocolVersion::V3_1_1), None) => Version::V3_1_1,
+            (None, None) if wants.v5 => Version::V5,
+            (None, None) => Version::V3_1_1,
         })
     }
 
     fn client_id(&self, version: Version) -> Result<String> {
         let process = std::process::id();
         match (&self.id, &self.id_prefix) {
-            (None, _) if self.keeps_session_for_ever() => {
-                bail!("a Session is found again by its Client Identifier: give one with -i")
-            }
+            (None, _) if self.keeps_session_for_ever(version) => bail!(match self.manner {
+                Manner::Native => "a Session is found again by its Client Identifier: give one with -i",
+                Manner::Mosquitto if version == Version::V5 => {
+                    "You must provide a client id if you are using an infinite session expiry interval."
+                }
+                Manner::Mosquitto => "You must provide a client id if you are using the -c option.",
+            }),
             (Some(id), _) => Ok(id.clone()),
             (None, Some(prefix)) => Ok(format!("{prefix}{process}")),
             // MQTT 3.1 wants the Client to choose.
@@ -192,19 +284,11 @@ impl ConnectArgs {
         }
     }
 
-    fn keeps_session_for_ever(&self) -> bool {
+    fn keeps_session_for_ever(&self, version: Version) -> bool {
         match self.session_expiry {
-            Some(seconds) => seconds == u32::MAX,
-            None => self.disable_clean_session,
+            Some(seconds) if version == Version::V5 => seconds == u32::MAX,
+            _ => self.disable_clean_session,
         }
-    }
-
-    fn will(&self) -> Option<Will> {
-        let payload = self.will_payload.clone().unwrap_or_default();
-        let message = Message::new(self.will_topic.clone()?, payload).qos(self.will_qos);
-        let mut will = Will { message: Message { retain: self.will_retain, ..message }, delay: 0 };
-        self.properties.apply_to_will(&mut will);
-        Some(will)
     }
 }
 
@@ -214,9 +298,32 @@ pub(crate) fn parse_qos(text: &str) -> Result<QoS, String> {
     number.ok_or_else(|| "a QoS is 0, 1 or 2".to_owned())
 }
 
+/// A topic that can be published to.
+pub(crate) fn parse_topic(text: &str) -> Result<String, String> {
+    TopicName::parse(text, &Limits::default())
+        .map_err(|error| format!("nothing can be published there: {error}"))?;
+    Ok(text.to_owned())
+}
+
+/// A topic that can be subscribed to.
+pub(crate) fn parse_subscription(text: &str) -> Result<String, String> {
+    SubscriptionFilter::parse(text, &Limits::default())
+        .map_err(|error| format!("nobody can subscribe to it: {error}"))?;
+    Ok(text.to_owned())
+}
+
+/// Seconds, whole or not, and not none.
+pub(crate) fn parse_timeout(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    let timeout = std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if timeout.is_zero() { Err("a time of nothing is none".to_owned()) } else { Ok(timeout) }
+}
+
 fn parse_session_expiry(text: &str) -> Result<u32, String> {
+    const WRONG: &str = "give seconds from 0 to 4294967295, or -1 for ever";
+    let hexadecimal = text.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16));
     match text {
         "-1" | "∞" => Ok(u32::MAX),
-        _ => text.parse().map_err(|_| "give seconds from 0 to 4294967295, or -1 for ever".to_owned()),
+        _ => hexadecimal.unwrap_or_else(|| text.parse()).map_err(|_| WRONG.to_owned()),
     }
 }

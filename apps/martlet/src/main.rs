@@ -5,8 +5,10 @@
 mod broker;
 mod mosquitto;
 mod publish;
+mod request;
 mod store;
 mod subscribe;
+mod tools;
 
 mod connect_options;
 mod log;
@@ -19,6 +21,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::tools::Tool;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,6 +51,8 @@ enum Command {
     Pub(Box<publish::Args>),
     /// Subscribe and print what comes.
     Sub(Box<subscribe::Args>),
+    /// Publish a request and print the response.
+    Rr(Box<request::Args>),
     /// Look after the store of a broker that is stopped.
     Store(store::Args),
     /// Run the broker with Mosquitto's flags and answers.
@@ -71,16 +77,21 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let mut args = std::env::args_os();
-    if args.next().is_some_and(|name| is_mosquitto(&name)) {
-        return mosquitto::run(&args.collect::<Vec<_>>());
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let program = args.first().cloned().unwrap_or_default();
+    if is_mosquitto(&program) {
+        return mosquitto::run(&args[1..]);
     }
-    let cli = Cli::parse();
+    if let Some(tool) = Tool::of(&program) {
+        return tool.run(args.split_off(1));
+    }
+    let cli = Cli::parse_from(tools::with_options_file(args)?);
     match cli.command {
         None => broker::run(&cli.broker),
         Some(Command::Broker(args)) => broker::run(&args),
-        Some(Command::Pub(args)) => publish::run(*args),
-        Some(Command::Sub(args)) => subscribe::run(*args),
+        Some(Command::Pub(args)) => publish::run(&args),
+        Some(Command::Sub(args)) => subscribe::run(&args),
+        Some(Command::Rr(args)) => request::run(&args),
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Mosquitto { args }) => mosquitto::run(&args),
     }

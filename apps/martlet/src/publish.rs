@@ -1,19 +1,20 @@
 //! `martlet pub`: publishes what it is given and leaves. It leaves with 0 only when everything was written, and for QoS
 //! 1 and 2 acknowledged.
 
-use std::fs::{self, File};
+mod source;
+
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use martlet_client::topic::{Limits, TopicName};
 use martlet_client::{Client, Event, Message, QoS, ReasonCode};
 
-use crate::connect_options::{ConnectArgs, PacketName, complain, parse_qos};
+pub(crate) use self::source::Source;
+use crate::connect_options::{ConnectArgs, Manner, PacketName, Wants, parse_qos, parse_topic, refuse};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,10 +35,13 @@ Exit code:
 #[command(disable_help_flag = true, args_override_self = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The Topic Name to publish to
-    #[arg(short, long, allow_hyphen_values = true, required_unless_present = "url")]
+    #[arg(short, long, value_name = "TOPIC", allow_hyphen_values = true, value_parser = parse_topic)]
     topic: Option<String>,
     #[command(flatten)]
     source: Source,
+    /// Standard input, each line a message
+    #[arg(short = 'l', long, conflicts_with_all = Source::FLAGS)]
+    stdin_line: bool,
     /// The QoS: 0 (at most once), 1 (at least once) or 2 (exactly once)
     #[arg(short, long, default_value = "0", value_parser = parse_qos)]
     qos: QoS,
@@ -60,76 +64,63 @@ pub(crate) struct Args {
     help: Option<bool>,
 }
 
-/// Where messages come from.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Source {
-    /// The message itself
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<String>,
-    /// The contents of a file
-    #[arg(short, long, value_name = "PATH")]
-    file: Option<PathBuf>,
-    /// Standard input, each line a message
-    #[arg(short = 'l', long)]
-    stdin_line: bool,
-    /// Standard input, all of it one message
-    #[arg(short = 's', long)]
-    stdin_file: bool,
-    /// An empty message
-    #[arg(short, long)]
-    null_message: bool,
+/// Publishes, and says what fails.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    args.connect.start_log();
+    Ok(args.connect.conclude(publish(args)))
 }
 
-/// Publishes, and says what fails.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    args.connect.start_log();
-    Ok(args.connect.conclude(publish(&args)))
+/// The same as `mosquitto_pub`.
+pub(crate) fn run_as(tool: &str, mut args: Args) -> Result<ExitCode> {
+    args.connect.manner = Manner::Mosquitto;
+    if let Err(error) = args.check() {
+        return Ok(refuse(tool, &format!("Error: {error}")));
+    }
+    run(&args)
 }
 
 fn publish(args: &Args) -> Result<ExitCode> {
+    args.check()?;
     let message = args.message()?;
-    let mut options = args.connect.options(None)?;
+    let mut options = args.connect.options(Wants::default())?;
     options.in_flight_maximum = args.max_inflight;
     let mut publisher = Publisher { client: args.connect.connect(options)?, args, refused: None };
-    if args.source.stdin_line {
+    if args.stdin_line {
         publisher.publish_lines(&message)?;
     } else {
         publisher.publish_repeatedly(&message)?;
     }
     let properties = args.connect.properties.block(PacketName::Disconnect);
     publisher.client.disconnect_with(ReasonCode::NormalDisconnection, properties.as_properties())?;
-    Ok(publisher.refused.map_or(ExitCode::SUCCESS, |reason| ExitCode::from(u8::from(reason))))
+    Ok(match (publisher.refused, args.connect.manner) {
+        (Some(reason), Manner::Native) => ExitCode::from(u8::from(reason)),
+        // There a message that was refused is a warning.
+        (Some(_), Manner::Mosquitto) | (None, _) => ExitCode::SUCCESS,
+    })
 }
 
 impl Args {
+    fn check(&self) -> Result<()> {
+        self.connect.check()?;
+        if self.topic().is_none() || !(self.source.is_given() || self.stdin_line) {
+            bail!("Both topic and message must be supplied.");
+        }
+        Ok(())
+    }
+
+    fn topic(&self) -> Option<&str> {
+        self.topic.as_deref().or(self.connect.url_topic())
+    }
+
     /// The message, but for what `-l` has yet to read.
     fn message(&self) -> Result<Message> {
-        let topic = self.topic.as_deref().or(self.connect.url_topic()).unwrap_or_default();
-        TopicName::parse(topic, &Limits::default())
-            .with_context(|| format!("nothing can be published to {topic:?}"))?;
+        let topic = self.topic().unwrap_or_default();
+        // That of a URL is not yet checked.
+        let topic = parse_topic(topic).map_err(|why| anyhow::anyhow!("{topic:?}: {why}"))?;
         let mut message = Message::new(topic, self.source.read()?).qos(self.qos);
         message.retain = self.retain;
         self.connect.properties.apply_to_message(&mut message);
         Ok(message)
-    }
-}
-
-impl Source {
-    /// The payload, but for what `-l` has yet to read.
-    fn read(&self) -> Result<Vec<u8>> {
-        if let Some(path) = &self.file {
-            return fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        }
-        if self.stdin_file {
-            let mut payload = Vec::new();
-            io::stdin().read_to_end(&mut payload).context("cannot read standard input")?;
-            if payload.is_empty() {
-                bail!("standard input is empty: send an empty message with -n");
-            }
-            return Ok(payload);
-        }
-        Ok(self.message.clone().unwrap_or_default().into_bytes())
     }
 }
 
@@ -211,9 +202,7 @@ impl Publisher<'_> {
 
     fn reconnect(&mut self, error: &anyhow::Error) -> Result<()> {
         const WAIT: Duration = Duration::from_secs(1);
-        if !self.args.connect.quiet {
-            complain(format_args!("{error:#}; connecting again"));
-        }
+        self.args.connect.complain(format_args!("{error:#}; connecting again"));
         loop {
             thread::sleep(WAIT);
             match self.client.reconnect() {
@@ -233,14 +222,21 @@ impl Publisher<'_> {
 
     /// A message that was refused is said, and remembered for the exit code.
     fn note(&mut self, event: &Event) {
-        let Event::Published { reason, reason_string, .. } = event else { return };
+        let Event::Published { packet_id, reason, reason_string } = event else { return };
         if !reason.is_error() {
             return;
         }
         self.refused = Some(*reason);
-        if !self.args.connect.quiet {
-            let words = reason_string.as_deref().map_or_else(String::new, |words| format!(": {words}"));
-            complain(format_args!("Error: the broker refused the message: {reason}{words}"));
+        let connect = &self.args.connect;
+        match connect.manner {
+            Manner::Native => {
+                let words = reason_string.as_deref().map_or_else(String::new, |words| format!(": {words}"));
+                connect.complain(format_args!("Error: the broker refused the message: {reason}{words}"));
+            }
+            Manner::Mosquitto => {
+                connect.complain(format_args!("Warning: Publish {packet_id} failed: {reason}."));
+                reason_string.iter().for_each(|words| connect.complain(words));
+            }
         }
     }
 }

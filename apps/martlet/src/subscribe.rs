@@ -4,24 +4,28 @@
 mod format;
 mod json;
 mod output;
+mod rate;
 mod signals;
+mod watch;
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use clap::ArgAction;
-use martlet_client::topic::{Limits, SubscriptionFilter, TopicFilter, TopicName};
+use anyhow::{Result, bail};
+use clap::{ArgAction, ValueEnum};
+use martlet_client::topic::{Limits, TopicFilter, TopicName};
 use martlet_client::{
-    Client, Error, Event, Message, QoS, ReasonCode, Received, RetainHandling, SubscriptionOptions,
+    Client, Error, Event, Message, PacketId, QoS, ReasonCode, Received, RetainHandling, SubscriptionOptions,
 };
 
-use self::format::Format;
-use self::output::Output;
-use self::signals::Signals;
-use crate::connect_options::{ConnectArgs, Failure, PacketName, complain, parse_qos};
+pub(crate) use self::output::{Output, Style};
+use self::rate::Rate;
+pub(crate) use self::signals::Signals;
+use crate::connect_options::{
+    ConnectArgs, Failure, Manner, PacketName, Wants, parse_qos, parse_subscription, parse_timeout, refuse,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +60,7 @@ Exit code:
 #[command(disable_help_flag = true, args_override_self = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// A Topic Filter; may be repeated
-    #[arg(short, long, value_name = "FILTER", allow_hyphen_values = true, required_unless_present = "url")]
+    #[arg(short, long, value_name = "TOPIC", allow_hyphen_values = true, value_parser = parse_subscription)]
     #[arg(action = ArgAction::Append)]
     topic: Vec<String>,
     /// The highest QoS wanted
@@ -67,14 +71,15 @@ pub(crate) struct Args {
     #[arg(action = ArgAction::Append)]
     filter_out: Vec<TopicFilter>,
     /// Unsubscribe from this Topic Filter; may be repeated
-    #[arg(short = 'U', long, value_name = "FILTER", allow_hyphen_values = true, action = ArgAction::Append)]
+    #[arg(short = 'U', long, value_name = "FILTER", allow_hyphen_values = true, value_parser = parse_subscription)]
+    #[arg(action = ArgAction::Append)]
     unsubscribe: Vec<String>,
     /// Leave after so many messages
-    #[arg(short = 'C', long, value_name = "MESSAGES", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'C', long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Leave after so many seconds, with exit code 27
-    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    timeout: Option<u32>,
+    #[arg(short = 'W', long, value_name = "TIMEOUT", value_parser = parse_timeout)]
+    timeout: Option<Duration>,
     /// Leave as soon as the Subscriptions are there
     #[arg(short = 'E', long)]
     exit_after_subscribe: bool,
@@ -87,9 +92,15 @@ pub(crate) struct Args {
     /// Let messages keep the RETAIN flag they were published with (turns MQTT 5.0 on)
     #[arg(long)]
     retain_as_published: bool,
+    /// When the broker sends what is retained: always, new (only for a new Subscription) or never (turns MQTT 5.0 on)
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
+    retain_handling: Option<Handling>,
     /// Remove each retained message that is printed from the broker
     #[arg(long)]
     remove_retained: bool,
+    /// Print no messages but how many come in each second
+    #[arg(long, help_heading = "Output")]
+    message_rate: bool,
     #[command(flatten)]
     style: Style,
     #[command(flatten)]
@@ -99,32 +110,40 @@ pub(crate) struct Args {
     help: Option<bool>,
 }
 
-/// How messages are printed.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Output")]
-struct Style {
-    /// Print the topic before the payload
-    #[arg(short, long)]
-    verbose: bool,
-    /// Print messages like this
-    #[arg(short = 'F', long, allow_hyphen_values = true)]
-    format: Option<Format>,
-    /// Put no end of line behind a message
-    #[arg(short = 'N', long)]
-    no_newline: bool,
+/// When retained messages are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Handling {
+    #[value(alias = "0")]
+    Always,
+    #[value(alias = "1")]
+    New,
+    #[value(alias = "2")]
+    Never,
 }
 
 /// Subscribes, and says what fails.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     args.connect.start_log();
-    Ok(args.connect.conclude(subscribe(&args)))
+    Ok(args.connect.conclude(subscribe(args)))
+}
+
+/// The same as `mosquitto_sub`.
+pub(crate) fn run_as(tool: &str, mut args: Args) -> Result<ExitCode> {
+    args.connect.manner = Manner::Mosquitto;
+    if let Err(error) = args.check() {
+        return Ok(refuse(tool, &format!("Error: {error}")));
+    }
+    run(&args)
 }
 
 fn subscribe(args: &Args) -> Result<ExitCode> {
-    let deadline = args.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds.into()));
+    args.check()?;
+    let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let signals = Signals::new()?;
     let output = Output::new(&args.style);
-    let mut subscriber = Subscriber { client: args.connect()?, args, output, signals, deadline, printed: 0 };
+    let rate = args.message_rate.then(Rate::new);
+    let mut subscriber =
+        Subscriber { client: args.connect()?, args, output, rate, signals, deadline, printed: 0 };
     let end = match subscriber.listen() {
         Err(error) if is_broken_pipe(&error) => End::Done,
         end => end?,
@@ -133,11 +152,15 @@ fn subscribe(args: &Args) -> Result<ExitCode> {
     Ok(match end {
         End::Done => ExitCode::SUCCESS,
         End::TimedOut => {
-            args.complain("Timed out");
+            args.connect.complain("Timed out");
             Failure::TIMED_OUT.into()
         }
+        End::Denied(_) if args.connect.manner == Manner::Mosquitto => {
+            args.connect.complain("All subscription requests were denied.");
+            ExitCode::SUCCESS
+        }
         End::Denied(reason) => {
-            args.complain(&format!("Error: the broker denied all Subscriptions: {reason}"));
+            args.connect.complain(format_args!("Error: the broker denied all Subscriptions: {reason}"));
             u8::from(reason).into()
         }
         End::Interrupted => ExitCode::SUCCESS,
@@ -155,20 +178,30 @@ enum End {
 }
 
 impl Args {
-    fn connect(&self) -> Result<Client> {
-        let topics = self.filters().into_iter().map(|(filter, _)| filter);
-        for filter in topics.chain(self.unsubscribe.iter().map(String::as_str)) {
-            SubscriptionFilter::parse(filter, &Limits::default())
-                .with_context(|| format!("nobody can subscribe to {filter:?}"))?;
+    fn check(&self) -> Result<()> {
+        self.connect.check()?;
+        if self.topic.is_empty() && self.connect.url_topic().is_none() {
+            bail!("You must specify a topic to subscribe to.");
         }
-        let mut options =
-            self.connect.options(self.retain_as_published.then_some("--retain-as-published"))?;
+        Ok(())
+    }
+
+    fn connect(&self) -> Result<Client> {
+        // That of a URL is not yet checked.
+        if let Some(filter) = self.connect.url_topic() {
+            parse_subscription(filter).map_err(|why| anyhow::anyhow!("{filter:?}: {why}"))?;
+        }
+        let v5_because = match self.retain_handling {
+            Some(_) => Some("--retain-handling"),
+            None => self.retain_as_published.then_some("--retain-as-published"),
+        };
+        let mut options = self.connect.options(Wants { v5: false, v5_because })?;
         if let Some(count) = self.count {
             // The broker need not send what nobody will print.
             options.receive_maximum = options.receive_maximum.min(count.try_into().unwrap_or(u16::MAX));
         }
-        if let Some(seconds) = self.timeout {
-            options.answer_timeout = options.answer_timeout.min(Duration::from_secs(seconds.into()));
+        if let Some(timeout) = self.timeout {
+            options.answer_timeout = options.answer_timeout.min(timeout);
         }
         self.connect.connect(options)
     }
@@ -176,21 +209,16 @@ impl Args {
     fn filters(&self) -> Vec<(&str, SubscriptionOptions)> {
         let options = SubscriptionOptions {
             retain_as_published: self.retain_as_published,
-            retain_handling: if self.no_retained {
-                RetainHandling::DoNotSend
-            } else {
-                RetainHandling::SendOnSubscribe
+            retain_handling: match self.retain_handling {
+                Some(Handling::Always) => RetainHandling::SendOnSubscribe,
+                Some(Handling::New) => RetainHandling::SendIfNew,
+                None if !self.no_retained => RetainHandling::SendOnSubscribe,
+                Some(Handling::Never) | None => RetainHandling::DoNotSend,
             },
             ..SubscriptionOptions::new(self.qos)
         };
         let topics = self.topic.iter().map(String::as_str).chain(self.connect.url_topic());
         topics.map(|filter| (filter, options)).collect()
-    }
-
-    fn complain(&self, line: &str) {
-        if !self.connect.quiet {
-            complain(format_args!("{line}"));
-        }
     }
 }
 
@@ -199,6 +227,8 @@ struct Subscriber<'a> {
     client: Client,
     args: &'a Args,
     output: Output,
+    /// In place of the messages their number is printed.
+    rate: Option<Rate>,
     signals: Signals,
     deadline: Option<Instant>,
     printed: u32,
@@ -212,7 +242,7 @@ impl Subscriber<'_> {
             self.output.flush()?;
             match outcome {
                 Err(error) if error.downcast_ref().is_some_and(Error::is_passing) => {
-                    self.args.complain(&format!("{error:#}; connecting again"));
+                    self.args.connect.complain(format_args!("{error:#}; connecting again"));
                 }
                 ended => return ended,
             }
@@ -260,32 +290,43 @@ impl Subscriber<'_> {
         if let Some(event) = self.client.next_event()? {
             return Ok(Some(event));
         }
+        if let Some(rate) = &mut self.rate {
+            rate.tell(self.output.raw())?;
+        }
         self.output.flush()?;
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let until = self.deadline.into_iter().chain(self.rate.as_ref().map(Rate::due)).min();
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         Ok(self.client.poll_or(left, &[self.signals.as_fd()])?)
     }
 
     fn take(&mut self, event: Event) -> Result<Option<End>> {
         Ok(match event {
             Event::Received(received) => self.print(&received)?,
-            Event::Subscribed { reasons, .. } => self.subscribed(&reasons),
+            Event::Subscribed { packet_id, reasons } => self.subscribed(packet_id, &reasons)?,
             Event::Published { .. } | Event::Unsubscribed { .. } | Event::Connected(_) => None,
         })
     }
 
-    fn subscribed(&self, reasons: &[ReasonCode]) -> Option<End> {
+    fn subscribed(&mut self, packet_id: PacketId, reasons: &[ReasonCode]) -> Result<Option<End>> {
+        if self.args.connect.debug
+            && !self.args.connect.quiet
+            && self.args.connect.manner == Manner::Mosquitto
+        {
+            let granted: Vec<_> = reasons.iter().map(|reason| u8::from(*reason).to_string()).collect();
+            writeln!(self.output.raw(), "Subscribed (mid: {packet_id}): {}", granted.join(", "))?;
+        }
         let denied = reasons.iter().copied().filter(|reason| reason.is_error());
         if let Some(reason) = denied.clone().next()
             && denied.count() == reasons.len()
         {
-            return Some(End::Denied(reason));
+            return Ok(Some(End::Denied(reason)));
         }
         for ((filter, _), reason) in self.args.filters().iter().zip(reasons) {
             if reason.is_error() {
-                self.args.complain(&format!("Warning: the broker denied {filter:?}: {reason}"));
+                self.args.connect.complain(format_args!("Warning: the broker denied {filter:?}: {reason}"));
             }
         }
-        self.args.exit_after_subscribe.then_some(End::Done)
+        Ok(self.args.exit_after_subscribe.then_some(End::Done))
     }
 
     fn print(&mut self, received: &Received) -> Result<Option<End>> {
@@ -300,11 +341,28 @@ impl Subscriber<'_> {
             let nothing = Message::new(message.topic.as_str(), "").qos(QoS::AtLeastOnce).retained();
             self.client.publish(nothing)?;
         }
-        if let Err(fault) = self.output.print(received)? {
-            self.args.complain(&format!("Error: the message on {:?} {fault}", message.topic));
+        match &mut self.rate {
+            Some(rate) => rate.count(),
+            None => self.show(received)?,
         }
         self.printed += 1;
         Ok((self.args.count == Some(self.printed)).then_some(End::Done))
+    }
+
+    fn show(&mut self, received: &Received) -> Result<()> {
+        let topic = &received.message.topic;
+        if let Err(fault) = self.output.print(received)? {
+            match self.args.connect.manner {
+                Manner::Native => {
+                    self.args.connect.complain(format_args!("Error: the message on {topic:?} {fault}"));
+                }
+                Manner::Mosquitto => self
+                    .args
+                    .connect
+                    .complain(format_args!("Error: Message payload is not valid JSON on topic {topic}.")),
+            }
+        }
+        Ok(())
     }
 
     fn is_filtered_out(&self, topic: &str) -> bool {

@@ -75,8 +75,7 @@ impl Client {
 
     /// The Client Identifier, be it ours or chosen by the Server.
     pub fn client_id(&self) -> &str {
-        let ours = &self.protocol.options().client_id;
-        self.connected.properties.as_properties().assigned_client_id().unwrap_or(ours)
+        self.protocol.client_id()
     }
 
     /// The version of the Connection.

@@ -89,7 +89,7 @@ impl ConnectOptions {
             properties: properties.as_properties(),
             ..Connect::new(self.version, &self.client_id)
         };
-        crate::trace::sending_connect(&connect);
+        crate::trace::sending_connect(&self.client_id);
         connect.encode(out);
     }
 

@@ -32,6 +32,8 @@ const OUT_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Protocol {
     options: ConnectOptions,
+    /// The Client Identifier the Server chose.
+    assigned: Option<Box<str>>,
     phase: Phase,
     input: Buffer,
     out: Buffer,
@@ -66,6 +68,7 @@ impl Protocol {
         options.check()?;
         Ok(Self {
             options,
+            assigned: None,
             phase: Phase::Offline,
             input: Buffer::default(),
             out: Buffer::default(),
@@ -78,6 +81,11 @@ impl Protocol {
             requests: Requests::default(),
             done: VecDeque::new(),
         })
+    }
+
+    /// The Client Identifier, be it ours or chosen by the Server.
+    pub fn client_id(&self) -> &str {
+        self.assigned.as_deref().unwrap_or(&self.options.client_id)
     }
 
     /// The options it was made with.
@@ -269,7 +277,7 @@ impl Protocol {
         let Some(frame) = frame(bytes, self.options.maximum_packet_size)? else { return Ok(None) };
         check_sender(frame)?;
         let packet = decode(self.options.version, frame)?;
-        trace::received(&packet);
+        trace::received(self.client_id(), &packet);
         Ok(Some((frame.len, self.handle(&packet)?)))
     }
 
@@ -324,6 +332,7 @@ impl Protocol {
         }
         let connection = Connection::new(self.options.version, self.options.keep_alive, connack);
         self.phase = Phase::Open(Box::new(connection));
+        self.assigned = connack.properties.assigned_client_id().map(Box::from);
         self.has_session = true;
         // MQTT 3.1 does not tell: there a Session is found unless it was not asked for.
         let is_told = self.options.version != Version::V3_1;
@@ -437,7 +446,8 @@ impl Protocol {
             let mut publish =
                 pending.message.as_publish(pending.message.qos_with(pending.packet_id), pending.dup);
             connection.abbreviate(&mut publish);
-            encode(&Packet::Publish(publish), self.options.version, self.out.tail());
+            let (name, packet) = (&self.options.client_id, Packet::Publish(publish));
+            encode(&packet, self.assigned.as_deref().unwrap_or(name), self.options.version, self.out.tail());
             self.outgoing.mark_sent();
         }
     }
@@ -512,7 +522,8 @@ impl Protocol {
     }
 
     fn send(&mut self, packet: &Packet<'_>) {
-        encode(packet, self.options.version, self.out.tail());
+        let name = self.assigned.as_deref().unwrap_or(&self.options.client_id);
+        encode(packet, name, self.options.version, self.out.tail());
     }
 
     /// Whether the out buffer takes nothing but answers.
@@ -521,8 +532,8 @@ impl Protocol {
     }
 }
 
-fn encode(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) {
-    trace::sending(packet);
+fn encode(packet: &Packet<'_>, client_id: &str, version: Version, out: &mut Vec<u8>) {
+    trace::sending(client_id, packet);
     packet.encode(version, out);
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum Socket {
 /// Connects in time, or says why not. From then on nothing blocks.
 pub(crate) fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Box<dyn Stream>, Error> {
     let until = Instant::now() + timeout;
+    let tls = endpoint.tls.as_ref().map(tls::prepare).transpose()?;
     let unreachable = |source| Error::Unreachable { server: endpoint.address.to_string(), source };
     let socket = match (&endpoint.address, &endpoint.proxy) {
         (Address::Unix(path), _) => Socket::Unix(UnixStream::connect(path).map_err(unreachable)?),
@@ -37,9 +38,9 @@ pub(crate) fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Box<dyn 
         }
     };
     socket.set_nonblocking().map_err(unreachable)?;
-    match &endpoint.tls {
+    match tls {
         None => Ok(Box::new(socket)),
-        Some(options) => tls::connect(socket, options, endpoint.address.host(), until),
+        Some(tls) => tls.connect(socket, endpoint.address.host(), until),
     }
 }
 

@@ -79,22 +79,40 @@ impl Debug for Psk {
     }
 }
 
-/// Shakes hands with the Server of this name, in time.
-pub(crate) fn connect(
-    socket: Socket,
-    options: &TlsOptions,
-    host: &str,
-    until: Instant,
-) -> Result<Box<dyn Stream>, Error> {
+/// What is ready to shake hands: the files are read.
+pub(crate) enum Prepared {
+    Rustls(rustls_stream::Prepared),
+    #[cfg(feature = "openssl")]
+    Openssl(Box<openssl_stream::Prepared>),
+}
+
+/// Reads the files, and finds out who serves such options.
+pub(crate) fn prepare(options: &TlsOptions) -> Result<Prepared, Error> {
     let ciphers = options.ciphers.as_deref().map_or(Ciphers::All, Ciphers::parse);
     match options.needs_openssl(&ciphers) {
-        None => rustls_stream::connect(socket, options, &ciphers, host, until),
+        None => rustls_stream::prepare(options, &ciphers).map(Prepared::Rustls),
         #[cfg(feature = "openssl")]
-        Some(_) => openssl_stream::connect(socket, options, host, until),
+        Some(_) => Ok(Prepared::Openssl(Box::new(openssl_stream::prepare(options)?))),
         #[cfg(not(feature = "openssl"))]
         Some(what) => Err(Error::TlsOptions(format!(
             "{what}: this needs OpenSSL, and this program was built without; build it with `--features openssl`"
         ))),
+    }
+}
+
+impl Prepared {
+    /// Shakes hands with the Server of this name, in time.
+    pub(crate) fn connect(
+        self,
+        socket: Socket,
+        host: &str,
+        until: Instant,
+    ) -> Result<Box<dyn Stream>, Error> {
+        match self {
+            Self::Rustls(prepared) => rustls_stream::connect(socket, prepared, host, until),
+            #[cfg(feature = "openssl")]
+            Self::Openssl(prepared) => openssl_stream::connect(socket, &prepared, host, until),
+        }
     }
 }
 

@@ -1,72 +1,97 @@
-//! Every packet as a line of the log, at the level DEBUG. Payloads and passwords are left out.
+//! Every packet as a line of the log, at the level DEBUG, in the words that users of `mosquitto_sub -d` know. Payloads and
+//! passwords are left out.
 
 use std::fmt::{self, Display, Formatter};
 
-use martlet_packet::{Ack, Connect, Packet, Publish};
+use martlet_packet::{Ack, Packet, Publish, SubscriptionOptions};
 use tracing::debug;
 
-pub(crate) fn sending_connect(connect: &Connect<'_>) {
-    debug!(
-        "sending CONNECT (version {}, Client Identifier {:?}, Clean Start {}, Keep Alive {} s)",
-        connect.version, connect.client_id, connect.clean_start, connect.keep_alive
-    );
+pub(crate) fn sending_connect(client_id: &str) {
+    debug!("Client {} sending CONNECT", Name(client_id));
 }
 
-pub(crate) fn sending(packet: &Packet<'_>) {
-    debug!("sending {}{}", packet.packet_type(), Details(packet));
+pub(crate) fn sending(client_id: &str, packet: &Packet<'_>) {
+    let name = Name(client_id);
+    match packet {
+        // A line for each Topic Filter.
+        Packet::Subscribe(subscribe) => {
+            for (filter, options) in &subscribe.filters {
+                let (qos, bits) = (u8::from(options.qos), bits(*options));
+                let id = subscribe.packet_id;
+                debug!(
+                    "Client {name} sending SUBSCRIBE (Mid: {id}, Topic: {filter}, QoS: {qos}, Options: 0x{bits:02x})"
+                );
+            }
+        }
+        Packet::Unsubscribe(unsubscribe) => {
+            for filter in &unsubscribe.filters {
+                let id = unsubscribe.packet_id;
+                debug!("Client {name} sending UNSUBSCRIBE (Mid: {id}, Topic: {filter})");
+            }
+        }
+        _ => debug!("Client {name} sending {}{}", packet.packet_type(), Sent(packet)),
+    }
 }
 
-pub(crate) fn received(packet: &Packet<'_>) {
-    debug!("received {}{}", packet.packet_type(), Details(packet));
+pub(crate) fn received(client_id: &str, packet: &Packet<'_>) {
+    debug!("Client {} received {}{}", Name(client_id), packet.packet_type(), Received(packet));
 }
 
-/// What distinguishes a packet from others of its type.
-struct Details<'a>(&'a Packet<'a>);
+/// The Subscription Options without the QoS. (§3.8.3.1)
+const fn bits(options: SubscriptionOptions) -> u8 {
+    (options.no_local as u8) << 2
+        | (options.retain_as_published as u8) << 3
+        | (options.retain_handling as u8) << 4
+}
 
-impl Display for Details<'_> {
+/// The Client Identifier; where the Server is to choose one there is none.
+struct Name<'a>(&'a str);
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(null)" } else { self.0 })
+    }
+}
+
+/// What distinguishes a packet of ours from others of its type.
+struct Sent<'a>(&'a Packet<'a>);
+
+/// What distinguishes a packet of the Server's.
+struct Received<'a>(&'a Packet<'a>);
+
+impl Display for Sent<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Packet::ConnAck(connack) => {
-                write!(f, " ({}, Session Present {})", connack.reason, connack.session_present)
-            }
             Packet::Publish(publish) => fmt_publish(publish, f),
-            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
-                fmt_ack(ack, f)
+            Packet::PubRel(Ack { packet_id, .. }) => write!(f, " (m{packet_id})"),
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                write!(f, " (m{}, rc{})", ack.packet_id, u8::from(ack.reason))
             }
-            Packet::Subscribe(subscribe) => {
-                write!(f, " (packet {}", subscribe.packet_id)?;
-                for (filter, options) in &subscribe.filters {
-                    write!(f, ", {filter:?} at QoS {}", u8::from(options.qos))?;
-                }
-                f.write_str(")")
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Display for Received<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Packet::ConnAck(connack) => write!(f, " ({})", u8::from(connack.reason)),
+            Packet::Publish(publish) => fmt_publish(publish, f),
+            Packet::PubRec(Ack { packet_id, .. }) | Packet::PubRel(Ack { packet_id, .. }) => {
+                write!(f, " (Mid: {packet_id})")
             }
-            Packet::SubAck(suback) => write!(f, " (packet {}: {:?})", suback.packet_id, suback.reasons),
-            Packet::Unsubscribe(unsubscribe) => {
-                write!(f, " (packet {}: {:?})", unsubscribe.packet_id, unsubscribe.filters)
+            Packet::PubAck(ack) | Packet::PubComp(ack) => {
+                write!(f, " (Mid: {}, RC:{})", ack.packet_id, u8::from(ack.reason))
             }
-            Packet::UnsubAck(unsuback) => {
-                write!(f, " (packet {}: {:?})", unsuback.packet_id, unsuback.reasons)
-            }
-            Packet::Disconnect(disconnect) => write!(f, " ({})", disconnect.reason),
-            Packet::Connect(_) | Packet::PingReq | Packet::PingResp | Packet::Auth(_) => Ok(()),
+            Packet::Disconnect(disconnect) => write!(f, " ({})", u8::from(disconnect.reason)),
+            _ => Ok(()),
         }
     }
 }
 
 fn fmt_publish(publish: &Publish<'_>, f: &mut Formatter<'_>) -> fmt::Result {
-    write!(f, " ({:?}, QoS {}", publish.topic, u8::from(publish.qos.qos()))?;
-    if let Some(packet_id) = publish.qos.packet_id() {
-        write!(f, ", packet {packet_id}")?;
-    }
-    if publish.dup {
-        f.write_str(", DUP")?;
-    }
-    if publish.retain {
-        f.write_str(", RETAIN")?;
-    }
-    write!(f, ", {} bytes)", publish.payload.len())
-}
-
-fn fmt_ack(ack: &Ack<'_>, f: &mut Formatter<'_>) -> fmt::Result {
-    write!(f, " (packet {}: {})", ack.packet_id, ack.reason)
+    let (dup, qos, retain) = (u8::from(publish.dup), u8::from(publish.qos.qos()), u8::from(publish.retain));
+    let id = publish.qos.packet_id().map_or(0, |id| id.get());
+    let (topic, bytes) = (publish.topic, publish.payload.len());
+    write!(f, " (d{dup}, q{qos}, r{retain}, m{id}, '{topic}', ... ({bytes} bytes))")
 }

@@ -18,6 +18,7 @@ impl Failure {
     const PROTOCOL: u8 = 2;
     const INVALID: u8 = 3;
     const LOST: u8 = 7;
+    const TLS: u8 = 8;
     const KEEP_ALIVE: u8 = 19;
     const QOS_NOT_SUPPORTED: u8 = 24;
     const TOO_LARGE: u8 = 25;
@@ -35,6 +36,14 @@ impl Failure {
             }
             Error::Refused(refusal) => Self { code: refusal.code(), cure: cure_of_refusal(refusal.reason) },
             Error::Disconnected(refusal) => Self { code: Self::LOST, cure: cure_of_refusal(refusal.reason) },
+            Error::Proxy(_) => Self { code: Self::GENERAL, cure: Some("Check the URL given with --proxy.") },
+            Error::TlsOptions(_) => Self::new(Self::GENERAL),
+            Error::Tls(_) => Self {
+                code: Self::TLS,
+                cure: Some(
+                    "Is its certificate signed by what --cafile, --capath or --tls-use-os-certs names, and made for the name given with -h?",
+                ),
+            },
             Error::Lost(_) | Error::NotConnected => Self::new(Self::LOST),
             Error::Silent { awaited: "PINGRESP", .. } => Self::new(Self::KEEP_ALIVE),
             Error::Silent { .. } => Self {
@@ -109,7 +118,7 @@ mod tests {
         for (error, code) in [
             (Error::Refused(refusal(Version::V5)), 135),
             (Error::Refused(refusal(Version::V3_1_1)), 5),
-            (Error::Unreachable { host: String::new(), port: 1, source: refused }, 1),
+            (Error::Unreachable { server: String::new(), source: refused }, 1),
             (lost, 7),
             (Error::NotTaken(ReasonCode::PacketTooLarge), 25),
             (Error::NotTaken(ReasonCode::QoSNotSupported), 24),

@@ -1,6 +1,8 @@
 //! Properties of MQTT 5.0 on the command line: `-D PACKET NAME VALUE`, and for User Properties `-D PACKET
 //! user-property NAME VALUE`. They are checked when they are read; what is kept here is right for its packet.
 
+use std::ffi::OsString;
+
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -103,6 +105,15 @@ fn put_into(message: &mut Message, property: Property<'_>) {
 
 const USER_PROPERTY: &str = "user-property";
 
+/// Stands between the words of a property that were put into one argument: nobody types it.
+pub(super) const SEPARATOR: char = '\u{1f}';
+
+/// How many of these arguments are the words of a property; none when some are missing.
+pub(super) fn words_of(args: &[OsString]) -> Option<usize> {
+    let count = if args.get(1)? == USER_PROPERTY { 4 } else { 3 };
+    (args.len() >= count).then_some(count)
+}
+
 impl PacketName {
     const ALL: [(&str, Self); 6] = [
         ("connect", Self::Connect),
@@ -165,9 +176,10 @@ impl PacketName {
 impl Given {
     /// Takes the words after a `-D`.
     fn from_words(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut word = || words.next().unwrap_or_default();
-        let packet = PacketName::parse(&word())?;
-        let (name, value, user_value) = (word(), word(), words.next());
+        let mut word = || words.next().ok_or("a property is given by its packet, its name and its value");
+        let packet = PacketName::parse(&word()?)?;
+        let (name, value) = (word()?, word()?);
+        let user_value = words.next();
         match (name == USER_PROPERTY, &user_value) {
             (true, None) => return Err(format!("a {USER_PROPERTY} has a name and a value")),
             (false, Some(extra)) => return Err(format!("{extra:?} is too much: {name} has one value")),
@@ -262,7 +274,8 @@ impl Args for PropertyArgs {
             Arg::new("property")
                 .short('D')
                 .long("property")
-                .num_args(3..=4)
+                .num_args(1..=4)
+                .value_delimiter(SEPARATOR)
                 .action(ArgAction::Append)
                 .value_parser(ValueParser::string())
                 .value_names(["PACKET", "PROPERTY", "VALUE"])

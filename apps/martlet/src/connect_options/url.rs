@@ -1,4 +1,4 @@
-//! The URL of `-L`: `mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC`. Nothing in it is percent-encoded, as in Mosquitto's
+//! The URL of `-L`: `mqtt://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC`, or `mqtts://` for TLS. Nothing in it is percent-encoded, as in Mosquitto's
 //! tools.
 
 use std::str::FromStr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// The parts of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Url {
+    /// Whether it says `mqtts`.
+    pub(super) is_tls: bool,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) host: String,
@@ -18,11 +20,11 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").ok_or("a URL begins with mqtt://")?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "mqtt" => {}
-            "mqtts" => return Err("TLS is not built in: use mqtt://".to_owned()),
-            other => return Err(format!("{other}:// is unknown: use mqtt://")),
-        }
+        let is_tls = match scheme.to_ascii_lowercase().as_str() {
+            "mqtt" => false,
+            "mqtts" => true,
+            other => return Err(format!("{other}:// is unknown: use mqtt:// or mqtts://")),
+        };
         let (authority, topic) = rest.split_once('/').ok_or("the topic is missing: mqtt://HOST/TOPIC")?;
         // A password may contain '@', a host may not.
         let (credentials, address) = match authority.rsplit_once('@') {
@@ -38,12 +40,12 @@ impl FromStr for Url {
         if host.is_empty() || topic.is_empty() {
             return Err("host and topic must be given: mqtt://HOST/TOPIC".to_owned());
         }
-        Ok(Self { user, password, host: host.to_owned(), port, topic: topic.to_owned() })
+        Ok(Self { is_tls, user, password, host: host.to_owned(), port, topic: topic.to_owned() })
     }
 }
 
 /// Host and port; an IPv6 address stands in brackets.
-fn split_address(address: &str) -> Result<(&str, Option<u16>), String> {
+pub(super) fn split_address(address: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, behind) = rest.split_once(']').ok_or("the ']' of the IPv6 address is missing")?;
@@ -65,7 +67,7 @@ mod tests {
     fn url(user: Option<&str>, password: Option<&str>, host: &str, port: Option<u16>, topic: &str) -> Url {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let (host, topic) = (host.to_owned(), topic.to_owned());
-        Url { user: owned(user), password: owned(password), host, port, topic }
+        Url { is_tls: false, user: owned(user), password: owned(password), host, port, topic }
     }
 
     #[test]
@@ -79,12 +81,12 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
+        assert_eq!("mqtts://h/t".parse(), Ok(Url { is_tls: true, ..url(None, None, "h", None, "t") }));
     }
 
     #[test]
     fn wrong_urls_are_refused() {
-        for text in ["h/t", "http://h/t", "mqtts://h/t", "mqtt://h", "mqtt://h/", "mqtt:///t", "mqtt://h:x/t"]
-        {
+        for text in ["h/t", "http://h/t", "mqtt://h", "mqtt://h/", "mqtt:///t", "mqtt://h:x/t"] {
             assert!(text.parse::<Url>().is_err(), "{text}");
         }
     }

@@ -155,26 +155,32 @@ fn parse_escape(character: char) -> Result<Piece, String> {
 
 impl Format {
     /// Appends the message. Fails when a payload should be JSON and is none.
-    pub(super) fn render(&self, received: &Received, now: &Zoned, out: &mut Vec<u8>) -> Result<(), NotJson> {
+    pub(super) fn render(
+        &self,
+        received: &Received,
+        now: &Zoned,
+        pretty: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NotJson> {
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Piece::Time(specifier) => out.extend_from_slice(strftime(specifier, now).as_bytes()),
                 Piece::Nanoseconds => out.extend_from_slice(strftime("%9f", now).as_bytes()),
-                Piece::Field(field, padding) => render_field(*field, *padding, received, now, out)?,
+                Piece::Field(Field::JsonWithText, _) => {
+                    json::render(received, json::Payload::Text, now, pretty, out)?;
+                }
+                Piece::Field(Field::JsonWithJson, _) => {
+                    json::render(received, json::Payload::Json, now, pretty, out)?;
+                }
+                Piece::Field(field, padding) => render_field(*field, *padding, received, now, out),
             }
         }
         Ok(())
     }
 }
 
-fn render_field(
-    field: Field,
-    padding: Padding,
-    received: &Received,
-    now: &Zoned,
-    out: &mut Vec<u8>,
-) -> Result<(), NotJson> {
+fn render_field(field: Field, padding: Padding, received: &Received, now: &Zoned, out: &mut Vec<u8>) {
     let message = &received.message;
     let properties = message.properties.as_properties();
     match field {
@@ -186,8 +192,7 @@ fn render_field(
         Field::MessageExpiry => padding.number(message.message_expiry, out),
         Field::PayloadFormat => padding.number(properties.payload_format().map(u8::from), out),
         Field::TimeIso8601 => padding.text(&strftime("%FT%T%z", now), out),
-        Field::JsonWithText => json::render(received, json::Payload::Text, now, out)?,
-        Field::JsonWithJson => json::render(received, json::Payload::Json, now, out)?,
+        Field::JsonWithText | Field::JsonWithJson => unreachable!("the caller renders JSON"),
         Field::PayloadLen => padding.number(Some(message.payload.len()), out),
         Field::PacketId => padding.number(Some(received.packet_id.map_or(0, |id| id.get())), out),
         Field::UserProperties => {
@@ -208,7 +213,6 @@ fn render_field(
         Field::PayloadHex => padding.hex(&message.payload, |byte| format!("{byte:02x}"), out),
         Field::PayloadHexUpper => padding.hex(&message.payload, |byte| format!("{byte:02X}"), out),
     }
-    Ok(())
 }
 
 impl Padding {
@@ -270,7 +274,7 @@ mod tests {
         let received = Received { message, dup: false, packet_id: None, subscription_ids: vec![3, 4] };
         let now = "2026-05-06T21:48:00.123456789+02:00[+02:00]".parse().unwrap();
         let mut out = Vec::new();
-        format.parse::<Format>().unwrap().render(&received, &now, &mut out).unwrap();
+        format.parse::<Format>().unwrap().render(&received, &now, false, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

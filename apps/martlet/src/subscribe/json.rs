@@ -7,7 +7,7 @@ use super::format::strftime;
 
 /// A payload that should be JSON and is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotJson;
+pub(crate) struct NotJson;
 
 impl std::fmt::Display for NotJson {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,8 +29,20 @@ pub(super) fn render(
     received: &Received,
     payload: Payload,
     now: &Zoned,
+    pretty: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), NotJson> {
+    let mut line = Vec::new();
+    render_line(received, payload, now, &mut line)?;
+    if pretty {
+        spread(&line, out)
+    } else {
+        out.append(&mut line)
+    }
+    Ok(())
+}
+
+fn render_line(received: &Received, payload: Payload, now: &Zoned, out: &mut Vec<u8>) -> Result<(), NotJson> {
     let message = &received.message;
     let mut object = Object::new(out);
     object.string("tst", &strftime("%Y-%m-%dT%H:%M:%S.%6f%z", now));
@@ -131,6 +143,55 @@ fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Writes JSON that has no white space over several lines, indented by tabs as `mosquitto_sub --pretty` does.
+fn spread(json: &[u8], out: &mut Vec<u8>) {
+    let mut open = Vec::new();
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    let new_line = |depth: usize, out: &mut Vec<u8>| {
+        out.push(b'\n');
+        out.resize(out.len() + depth, b'\t');
+    };
+    for (at, byte) in json.iter().copied().enumerate() {
+        if is_in_string {
+            is_in_string = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+            out.push(byte);
+            continue;
+        }
+        is_in_string = byte == b'"';
+        match byte {
+            b'{' => {
+                open.push(byte);
+                out.push(byte);
+                let is_empty = json.get(at + 1) == Some(&b'}');
+                new_line(open.len() - usize::from(is_empty), out);
+            }
+            b'}' => {
+                open.pop();
+                if json[at - 1] != b'{' {
+                    new_line(open.len(), out);
+                }
+                out.push(byte);
+            }
+            b'[' => {
+                open.push(byte);
+                out.push(byte);
+            }
+            b']' => {
+                open.pop();
+                out.push(byte);
+            }
+            b',' if open.last() == Some(&b'{') => {
+                out.push(byte);
+                new_line(open.len(), out);
+            }
+            b',' => out.extend_from_slice(b", "),
+            b':' => out.extend_from_slice(b":\t"),
+            _ => out.push(byte),
+        }
+    }
+}
+
 /// JSON without the white space between its tokens; none when it is no JSON. Numbers keep every digit.
 fn minify(bytes: &[u8]) -> Option<String> {
     serde_json::from_slice::<serde_json::Value>(bytes).ok()?;
@@ -156,7 +217,7 @@ mod tests {
     fn line(received: &Received, payload: Payload) -> Result<String, NotJson> {
         let now = "2026-05-06T21:48:00.123456789+02:00[+02:00]".parse().unwrap();
         let mut out = Vec::new();
-        render(received, payload, &now, &mut out)?;
+        render(received, payload, &now, false, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -171,6 +232,15 @@ mod tests {
             line(&received("x\n"), Payload::Text).unwrap(),
             r#"{"tst":"2026-05-06T21:48:00.123456+0200","topic":"a \"b\"","qos":0,"retain":0,"payloadlen":2,"payload":"x\n"}"#
         );
+    }
+
+    #[test]
+    fn pretty_json_is_spread_over_lines() {
+        let mut out = Vec::new();
+        spread(br#"{"a":[1,{"b":"x,{\"}"}],"c":{},"d":null}"#, &mut out);
+        let expected =
+            "{\n\t\"a\":\t[1, {\n\t\t\t\"b\":\t\"x,{\\\"}\"\n\t\t}],\n\t\"c\":\t{\n\t},\n\t\"d\":\tnull\n}";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Becomes readable when a signal comes.
-pub(super) struct Signals(UnixStream);
+pub(crate) struct Signals(UnixStream);
 
 impl Signals {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let (signals, sender) = UnixStream::pair().context("cannot make a pair of sockets")?;
         for signal in [SIGINT, SIGTERM] {
             let sender = sender.try_clone().context("cannot copy a socket")?;
@@ -22,13 +22,13 @@ impl Signals {
     }
 
     /// Whether a signal has come.
-    pub(super) fn came(&self) -> bool {
+    pub(crate) fn came(&self) -> bool {
         // An error would say that none can be told apart from silence: none came.
         self.wait(Duration::from_nanos(1)).unwrap_or(false)
     }
 
     /// Waits for a signal, at most so long. Says whether one came.
-    pub(super) fn wait(&self, timeout: Duration) -> io::Result<bool> {
+    pub(crate) fn wait(&self, timeout: Duration) -> io::Result<bool> {
         // A time-out of zero would wait for ever.
         self.0.set_read_timeout(Some(timeout.max(Duration::from_nanos(1))))?;
         match (&self.0).read(&mut [0]) {

@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ErrorCode, HandshakeError, MidHandshakeSslStream, Ssl, SslConnector, SslConnectorBuilder, SslFiletype,
+    ErrorCode, HandshakeError, MidHandshakeSslStream, SslConnector, SslConnectorBuilder, SslFiletype,
     SslMethod, SslStream, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+use rustls::pki_types::CertificateDer;
 
 use super::{Psk, TlsOptions, TlsVersion, certificates};
 use crate::Error;
@@ -20,16 +22,30 @@ use crate::stream::{Stream, end, wait};
 #[derive(Debug)]
 struct OpensslStream(SslStream<Socket>);
 
+/// What every handshake needs.
+pub(crate) struct Prepared {
+    connector: SslConnector,
+    accepts_any_name: bool,
+}
+
+/// Reads the files.
+pub(super) fn prepare(options: &TlsOptions) -> Result<Prepared, Error> {
+    // A key in place of certificates needs none.
+    let trusted = if options.psk.is_some() { Vec::new() } else { certificates::trusted(options)? };
+    let connector = configure(options, &trusted).map_err(unusable)?;
+    Ok(Prepared { connector, accepts_any_name: options.accepts_any_name })
+}
+
 /// Shakes hands, in time.
 pub(super) fn connect(
     socket: Socket,
-    options: &TlsOptions,
+    prepared: &Prepared,
     host: &str,
     until: Instant,
 ) -> Result<Box<dyn Stream>, Error> {
-    let mut attempt = start(socket, options, host).map_err(unusable)??;
+    let mut attempt = start(socket, prepared, host).map_err(unusable)?;
     loop {
-        let code = match attempt {
+        let half = match attempt {
             Ok(stream) => return Ok(Box::new(OpensslStream(stream))),
             Err(HandshakeError::WouldBlock(half)) => half,
             Err(HandshakeError::Failure(half)) => return Err(Error::Tls(failure(&half))),
@@ -38,17 +54,24 @@ pub(super) fn connect(
         if Instant::now() >= until {
             return Err(Error::Tls("the Server did not finish the handshake in time".to_owned()));
         }
-        let wants_write = code.error().code() == ErrorCode::WANT_WRITE;
-        wait(code.get_ref().as_fd(), (!wants_write, wants_write), &[], Some(until))
+        let wants_write = half.error().code() == ErrorCode::WANT_WRITE;
+        wait(half.get_ref().as_fd(), (!wants_write, wants_write), &[], Some(until))
             .map_err(|error| Error::Tls(error.to_string()))?;
-        attempt = code.handshake();
+        attempt = half.handshake();
     }
 }
 
-type Attempt = Result<SslStream<Socket>, HandshakeError<Socket>>;
+fn start(
+    socket: Socket,
+    prepared: &Prepared,
+    host: &str,
+) -> Result<Result<SslStream<Socket>, HandshakeError<Socket>>, ErrorStack> {
+    let mut ssl = prepared.connector.configure()?;
+    ssl.set_verify_hostname(!prepared.accepts_any_name);
+    Ok(ssl.into_ssl(host)?.connect(socket))
+}
 
-/// The outer error is OpenSSL's, the inner one is about files.
-fn start(socket: Socket, options: &TlsOptions, host: &str) -> Result<Result<Attempt, Error>, ErrorStack> {
+fn configure(options: &TlsOptions, trusted: &[CertificateDer<'_>]) -> Result<SslConnector, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     set_versions(&mut builder, options)?;
     if let Some(name) = &options.alpn {
@@ -59,29 +82,22 @@ fn start(socket: Socket, options: &TlsOptions, host: &str) -> Result<Result<Atte
     if let Some(list) = &options.ciphers {
         builder.set_cipher_list(list)?;
     }
-    match &options.psk {
-        Some(psk) => set_psk(&mut builder, psk, options.ciphers.is_none())?,
-        None => match certificates::trusted(options) {
-            Ok(trusted) => {
-                for certificate in trusted {
-                    // One that is unreadable is trusted by nobody.
-                    if let Ok(certificate) = X509::from_der(&certificate) {
-                        builder.cert_store_mut().add_cert(certificate)?;
-                    }
-                }
-            }
-            Err(error) => return Ok(Err(error)),
-        },
+    // Nothing is trusted that was not asked for: what the builder brings along is left behind.
+    builder.set_cert_store(X509StoreBuilder::new()?.build());
+    for certificate in trusted {
+        // One that is unreadable is trusted by nobody.
+        if let Ok(certificate) = X509::from_der(certificate) {
+            builder.cert_store_mut().add_cert(certificate)?;
+        }
+    }
+    if let Some(psk) = &options.psk {
+        set_psk(&mut builder, psk, options.ciphers.is_none())?;
     }
     if let Some(files) = &options.identity {
         builder.set_certificate_chain_file(&files.certificate)?;
         builder.set_private_key_file(&files.key, SslFiletype::PEM)?;
     }
-    let connector = builder.build();
-    let mut ssl = connector.configure()?;
-    ssl.set_verify_hostname(!options.accepts_any_name);
-    let ssl: Ssl = ssl.into_ssl(host)?;
-    Ok(Ok(ssl.connect(socket)))
+    Ok(builder.build())
 }
 
 fn set_versions(builder: &mut SslConnectorBuilder, options: &TlsOptions) -> Result<(), ErrorStack> {

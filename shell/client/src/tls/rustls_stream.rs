@@ -26,19 +26,25 @@ struct RustlsStream {
     has_unread: bool,
 }
 
+/// What every handshake needs.
+pub(crate) struct Prepared(Arc<ClientConfig>);
+
+/// Reads the files.
+pub(super) fn prepare(options: &TlsOptions, ciphers: &Ciphers) -> Result<Prepared, Error> {
+    configure(options, ciphers).map(Arc::new).map(Prepared)
+}
+
 /// Shakes hands, in time.
 pub(super) fn connect(
     socket: Socket,
-    options: &TlsOptions,
-    ciphers: &Ciphers,
+    Prepared(config): Prepared,
     host: &str,
     until: Instant,
 ) -> Result<Box<dyn Stream>, Error> {
     let name = ServerName::try_from(host.to_owned());
     let name =
         name.map_err(|_| Error::TlsOptions(format!("{host:?} is no name a certificate could bear")))?;
-    let config = configure(options, ciphers)?;
-    let tls = ClientConnection::new(Arc::new(config), name).map_err(|error| Error::Tls(error.to_string()))?;
+    let tls = ClientConnection::new(config, name).map_err(|error| Error::Tls(error.to_string()))?;
     let mut stream = RustlsStream { socket, tls, has_unread: false };
     stream.shake_hands(until)?;
     Ok(Box::new(stream))
