@@ -27,8 +27,9 @@ impl Access {
         Self { roles: Some(roles.into()), ..self }
     }
 
-    /// What the Client of this name may do.
+    /// What the Client of this name may do. An empty username is none.
     pub fn permit(&self, client_id: &str, username: Option<&str>) -> Permit {
+        let username = username.filter(|name| !name.is_empty());
         if self.roles.is_none() && self.acl.is_none() {
             return Permit::everything();
         }

@@ -168,8 +168,8 @@ fn filled_in(pattern: &Entry, client_id: &str, username: Option<&str>) -> Option
         rest = &from[2..];
     }
     filled.push_str(rest);
-    let unlimited = Limits { bytes: usize::MAX, levels: usize::MAX };
-    let filter = TopicFilter::parse(&filled, &unlimited).ok()?;
+
+    let filter = TopicFilter::parse(&filled, &Limits::UNLIMITED).ok()?;
     Some(Line { line: pattern.line, grant: pattern.grant, filter })
 }
 

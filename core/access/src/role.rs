@@ -94,10 +94,9 @@ impl Role {
 }
 
 fn rules(name: &Arc<str>, acls: &[RoleAcl]) -> RuleSet {
-    let unlimited = Limits { bytes: usize::MAX, levels: usize::MAX };
     let mut rules = RuleSet::default();
     for acl in acls {
-        let Ok(filter) = TopicFilter::parse(&acl.topic, &unlimited) else { continue };
+        let Ok(filter) = TopicFilter::parse(&acl.topic, &Limits::UNLIMITED) else { continue };
         // Literal types come before pattern types, so that what names one Topic Filter is asked first.
         let (list, reach) = match acl.acl_type {
             AclType::PublishClientSend => (&mut rules.publish, Reach::Matching),
