@@ -9,7 +9,7 @@ use crate::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read.
-    #[error("{path} cannot be read: {source}{}", path = path.display(), hint(source))]
+    #[error("{path} cannot be read: {source}{hint}", path = path.display(), hint = hint(source))]
     Read {
         /// The file.
         path: PathBuf,
