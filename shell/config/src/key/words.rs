@@ -41,6 +41,8 @@ pub(super) static WORDS: &[Key] = &[
 
 const ENGINE: &str = "OpenSSL itself gave engines up; put the key into a PEM file and name it with keyfile, readable by the broker only";
 
+const PLUGIN: &str = "write plugin FILE where it is used; mosquitto_dynamic_security.so is built in";
+
 pub(super) static OBSOLETE: &[Key] = &[
     obsolete(
         "store_clean_interval",
@@ -63,6 +65,10 @@ pub(super) static OBSOLETE: &[Key] = &[
         "Old bridges of another vendor had this.",
         "no version of Mosquitto used it; the system's log rotation keeps files small",
     ),
+    words("plugin_load", Scope::Plugin, "NAME FILE: a plug-in of Mosquitto 2.1 that plugin_use names.")
+        .status(Status::Refused(PLUGIN)),
+    words("plugin_use", Scope::Plugin, "NAME: the listener above uses a plug-in of Mosquitto 2.1.")
+        .status(Status::Refused(PLUGIN)),
     words("tls_engine", Scope::Listener, "The engine of OpenSSL that has the key.")
         .status(Status::Refused(ENGINE)),
     words("tls_engine_kpass_sha1", Scope::Listener, "The hash of the password of the engine's key.")

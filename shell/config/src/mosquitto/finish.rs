@@ -9,7 +9,10 @@ use crate::report::{Report, Severity};
 impl Reader<'_> {
     pub(super) fn finish(&mut self) {
         self.settle_listeners();
-        self.reports.extend(check::check(&self.config, &self.origins, &self.sources));
+        // What a wrong line leaves behind would be wrong again.
+        if self.reports.iter().all(|report| report.severity == Severity::Warning) {
+            self.reports.extend(check::check(&self.config, &self.origins, &self.sources));
+        }
     }
 
     /// What stands above the first `listener` is about a listener of its own, if Mosquitto makes one of it.

@@ -102,6 +102,16 @@ impl Reader<'_> {
         self.put(key, line, block, value);
     }
 
+    /// Mosquitto takes certificates and keys of TLS-PSK together, but in one order only.
+    pub(super) fn read_certificate(&mut self, key: &'static Key, line: &Line<'_>, block: Block) {
+        if self.listener(block.listener).tls.psk_hint.is_some() {
+            let title = "this listener has certificates and TLS-PSK".to_owned();
+            let report = line.about_key(Severity::Error, title).because("psk_hint stands above it");
+            return self.reports.push(report.fix("give each a listener of its own"));
+        }
+        self.read_value(key, line, block);
+    }
+
     /// `accept_protocol_versions 3,4,5`: the numbers that stand in CONNECT.
     pub(super) fn read_versions(&mut self, key: &'static Key, line: &Line<'_>, block: Block) {
         let written = line.value().split([',', ' ', '\t']).filter(|it| !it.is_empty());

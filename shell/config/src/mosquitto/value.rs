@@ -40,7 +40,7 @@ impl Reader<'_> {
             Err(report) => return self.reports.push(*report),
         };
         if let Err(wrong) = slot.set(value) {
-            let report = refused(line, wrong);
+            let report = refused(key, line, wrong);
             return self.reports.push(report);
         }
         self.note_origin(key, line, path);
@@ -200,16 +200,16 @@ fn out_of_range(key: &Key, line: &Line<'_>, word: Word<'_>, bounds: Bounds) -> R
         .fix(key.doc)
 }
 
-fn refused(line: &Line<'_>, wrong: Wrong) -> Report {
+fn refused(key: &Key, line: &Line<'_>, wrong: Wrong) -> Report {
     let title = match &wrong {
         Wrong::NoneOf(_) => format!("{} does not know this", line.key),
         _ => format!("{} cannot have this value", line.key),
     };
     let report = line.about_value(Severity::Error, title);
     match wrong {
-        Wrong::Type => report.because("it is of another type"),
-        Wrong::TooLarge => report.because("it is too large"),
-        Wrong::Entry { why, .. } => report.because(why),
+        Wrong::Type => report.because("it is of another type").fix(key.doc),
+        Wrong::TooLarge => report.because("it is too large").fix(key.doc),
+        Wrong::Entry { why, .. } => report.because(why).fix(key.doc),
         Wrong::NoneOf(names) => {
             let meant = line.word().and_then(|word| nearest(word.text, names.iter().copied()));
             let report = report.because(format!("it must be one of {}", names.join(", ")));
