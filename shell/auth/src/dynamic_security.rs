@@ -34,7 +34,8 @@ pub use members::Members;
 /// Clients, groups and roles, and the file they are kept in.
 #[derive(Debug)]
 pub struct DynamicSecurity {
-    path: PathBuf,
+    /// Nothing where all of it is kept in memory alone.
+    path: Option<PathBuf>,
     state: State,
     members: Arc<Members>,
     roles: Arc<Roles>,
@@ -86,10 +87,22 @@ impl DynamicSecurity {
     pub fn open(path: &Path) -> Result<(Self, Vec<Problem>), Error> {
         let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
         atomic_file::check_writable(path)?;
-        let (state, problems) = file::parse(&bytes).map_err(|problem| Error::content(path, vec![problem]))?;
+        let (mut security, problems) =
+            Self::in_memory(&bytes).map_err(|problem| Error::content(path, vec![problem]))?;
+        security.path = Some(path.to_owned());
+        Ok((security, problems))
+    }
+
+    /// What the text of a file says, kept in memory alone: nothing is ever saved.
+    pub fn in_memory(file: &[u8]) -> Result<(Self, Vec<Problem>), Problem> {
+        let (state, problems) = file::parse(file)?;
         let (members, roles) = (state.members(), state.roles());
-        let path = path.to_owned();
-        Ok((Self { path, members: members.into(), roles: roles.into(), state }, problems))
+        Ok((Self { path: None, members: members.into(), roles: roles.into(), state }, problems))
+    }
+
+    /// The text of a file that says what holds now.
+    pub fn to_file(&self) -> Vec<u8> {
+        file::print(&self.state)
     }
 
     /// Makes a file with one client who may change everything, as `mosquitto_ctrl dynsec init` does. A file that is
@@ -116,7 +129,7 @@ impl DynamicSecurity {
         if !effects.has_changed {
             return Handled { response, effects, log, error: None };
         }
-        match atomic_file::replace(&self.path, &file::print(&draft)) {
+        match self.save(&draft) {
             Ok(()) => {
                 self.members = draft.members().into();
                 self.roles = draft.roles().into();
@@ -124,6 +137,13 @@ impl DynamicSecurity {
                 Handled { response, effects, log, error: None }
             }
             Err(error) => self.refuse(request, by, error),
+        }
+    }
+
+    fn save(&self, state: &State) -> Result<(), Error> {
+        match &self.path {
+            Some(path) => atomic_file::replace(path, &file::print(state)),
+            None => Ok(()),
         }
     }
 

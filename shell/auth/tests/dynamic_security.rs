@@ -409,7 +409,7 @@ fn what_cannot_be_saved_does_not_hold() {
 
     fs::remove_dir(&beside).expect("removed");
     node.do_it(json!({ "command": "createClient", "username": "bob" }));
-    let refused = fs::create_dir(&beside).and_then(|()| Ok(DynamicSecurity::open(&node.path())));
+    let refused = fs::create_dir(&beside).map(|()| DynamicSecurity::open(&node.path()));
     let text = refused.expect("a folder").expect_err("nothing could be saved later").to_string();
     assert!(text.contains("cannot be saved") && text.contains("chown"), "{text}");
 }
