@@ -39,7 +39,11 @@ pub struct Difference {
 
 /// All values that are in force.
 pub fn rows(config: &Config, origins: &Origins) -> Vec<Row> {
-    let mut rows = Rows { origins, rows: Vec::new() };
+    rows_of(config, origins, false)
+}
+
+fn rows_of(config: &Config, origins: &Origins, with_secrets: bool) -> Vec<Row> {
+    let mut rows = Rows { origins, rows: Vec::new(), with_secrets };
     let mut config = config.clone();
     for key in keys() {
         rows.add(key, "", "", key.global(&mut config));
@@ -72,18 +76,27 @@ pub fn rows(config: &Config, origins: &Origins) -> Vec<Row> {
 
 /// What is in force in one configuration and not in the other.
 pub fn differences(before: &Config, after: &Config) -> Vec<Difference> {
-    let none = Origins::default();
-    let (before, after) = (rows(before, &none), rows(after, &none));
-    let of = |rows: &[Row], path: &str| rows.iter().find(|row| row.path == path).map(|row| row.value.clone());
+    let (before, after) = (compared(before), compared(after));
+    let find = |all: &[(Row, String)], path: &str| all.iter().position(|(row, _)| row.path == path);
+    let only_after = after.iter().filter(|(row, _)| find(&before, &row.path).is_none());
     let mut differences = Vec::new();
-    let only_after = after.iter().filter(|row| of(&before, &row.path).is_none());
-    for row in before.iter().chain(only_after) {
-        let (before, after) = (of(&before, &row.path), of(&after, &row.path));
-        if before != after {
+    for (row, _) in before.iter().chain(only_after) {
+        let before = find(&before, &row.path).map(|at| &before[at]);
+        let after = find(&after, &row.path).map(|at| &after[at]);
+        if before.map(|(_, real)| real) != after.map(|(_, real)| real) {
+            let shown = |it: Option<&(Row, String)>| it.map(|(row, _)| row.value.clone());
+            let (before, after) = (shown(before), shown(after));
             differences.push(Difference { path: row.path.clone(), key: row.key, before, after });
         }
     }
     differences
+}
+
+/// Rows, each with its real value, which may be a secret and is only compared.
+fn compared(config: &Config) -> Vec<(Row, String)> {
+    let origins = Origins::default();
+    let real = rows_of(config, &origins, true).into_iter().map(|row| row.value);
+    rows_of(config, &origins, false).into_iter().zip(real).collect()
 }
 
 impl Config {
@@ -138,6 +151,7 @@ impl Listener {
 struct Rows<'a> {
     origins: &'a Origins,
     rows: Vec<Row>,
+    with_secrets: bool,
 }
 
 impl Rows<'_> {
@@ -163,7 +177,8 @@ impl Rows<'_> {
             let deny = plugin.deny_special_chars.to_string();
             self.text(format!("{label}.deny_special_chars"), format!("{table}.deny_special_chars"), deny);
             for (name, value) in &plugin.options {
-                let value = if may_be_secret(name) { HIDDEN } else { value.reveal() };
+                let hidden = may_be_secret(name) && !self.with_secrets;
+                let value = if hidden { HIDDEN } else { value.reveal() };
                 let name = format!(".options.{name}");
                 self.text(format!("{label}{name}"), format!("{table}{name}"), quoted(value));
             }
@@ -174,7 +189,7 @@ impl Rows<'_> {
         let Some(value) = slot.map(|slot| slot.value()) else { return };
         let value = match value {
             Value::Unset => String::new(),
-            _ if key.kind == Kind::Secret => HIDDEN.to_owned(),
+            _ if key.kind == Kind::Secret && !self.with_secrets => HIDDEN.to_owned(),
             value => toml_of(key, &value),
         };
         let path = |table: &str| {

@@ -106,6 +106,15 @@ impl<'a> Reader<'a> {
                 report.because("Mosquitto takes the tab for a part of the key").fix("use a space instead"),
             );
         }
+        if line.value().contains(|it: char| it.is_control() && it != '\t') {
+            self.error(
+                line,
+                "an invisible character stands in this line",
+                "Mosquitto refuses it as well",
+                "write the line again",
+            );
+            return;
+        }
         let Some(key) = key_of(line.key) else {
             self.reports.push(unknown(line));
             return;
@@ -160,7 +169,12 @@ impl<'a> Reader<'a> {
         block: Block,
     ) -> Result<(Slot<'s>, String), Box<Report>> {
         let slot = match key.scope {
-            Scope::Global => key.global(&mut self.config).map(|slot| (slot, key.path.to_owned())),
+            Scope::Global => {
+                if key.name == "check_retain_source" {
+                    self.first_security.get_or_insert_with(|| line.origin());
+                }
+                key.global(&mut self.config).map(|slot| (slot, key.path.to_owned()))
+            }
             Scope::Listener => {
                 if block.listener.is_none() && key.since.is_some() {
                     return Err(Box::new(misplaced::above_all_listeners(line)));
@@ -170,7 +184,7 @@ impl<'a> Reader<'a> {
             }
             Scope::Security => {
                 self.first_security.get_or_insert_with(|| line.origin());
-                let global = !self.config.per_listener_settings || key.name == "clientid_prefixes";
+                let global = !self.config.per_listener_settings;
                 let path = format!("{}.{}", self.security_path(global, block.listener), key.path);
                 key.of_security(self.security(global, block.listener)).map(|slot| (slot, path))
             }
@@ -280,7 +294,7 @@ fn unknown(line: &Line<'_>) -> Report {
 }
 
 fn deprecated(line: &Line<'_>, instead: &str) -> Report {
-    line.about_key(Severity::Warning, format!("{} is of yesterday", line.key))
+    line.about_key(Severity::Warning, format!("{} is deprecated", line.key))
         .because("it still works, but Mosquitto will give it up")
         .fix(format!("instead: {instead}"))
 }

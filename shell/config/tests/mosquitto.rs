@@ -103,7 +103,7 @@ mod listeners {
         let text = "allow_anonymous true\nlistener 1884\nport 1999\nbind_address 127.0.0.1\n";
         assert_eq!(ports(&config(text)), ["1884", "127.0.0.1:1999"]);
         let warnings = warnings(text);
-        assert!(warnings[0].contains("port is of yesterday") && warnings[0].contains("listener PORT"));
+        assert!(warnings[0].contains("port is deprecated") && warnings[0].contains("listener PORT"));
         assert!(error("port 0").contains("port is out of range"));
         assert!(error("bind_address a\nbind_address b").contains("bind_address stands twice"));
     }

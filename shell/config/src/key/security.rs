@@ -1,6 +1,6 @@
 //! Keys of who may enter and do what.
 
-use super::{Key, Kind, Reload, Status, security};
+use super::{Key, Kind, Reload, Status, global, security};
 use crate::slot::Slot;
 
 pub(super) static SECURITY: &[Key] = &[
@@ -47,34 +47,34 @@ pub(super) static SECURITY: &[Key] = &[
         "What such client identifiers begin with.",
     )
     .reload(Reload::NewConnections),
-    security(
+    global(
         "clientid_prefixes",
-        "clientid_prefixes",
+        "security.clientid_prefixes",
         Kind::Text,
-        |s| Slot::Text(&mut s.clientid_prefixes),
-        "What client identifiers must begin with to be let in. It is global.",
+        |c| Slot::Text(&mut c.security.clientid_prefixes),
+        "What client identifiers must begin with to be let in.",
     )
     .reload(Reload::NewConnections)
     .status(Status::Deprecated("an acl_file with patterns for %c says it better")),
-    security(
+    global(
         "",
-        "deny_subscribe",
+        "security.deny_subscribe",
         Kind::List,
-        |s| Slot::List(&mut s.deny_subscribe),
-        "Topic filters nobody may subscribe to, as clients write them. It is global.",
+        |c| Slot::List(&mut c.security.deny_subscribe),
+        "Topic filters nobody may subscribe to, as clients write them.",
     ),
-    security(
+    global(
         "",
-        "deny_publish",
+        "security.deny_publish",
         Kind::List,
-        |s| Slot::List(&mut s.deny_publish),
-        "Topic filters of the topics nobody may publish to. It is global.",
+        |c| Slot::List(&mut c.security.deny_publish),
+        "Topic filters of the topics nobody may publish to.",
     ),
-    security(
+    global(
         "",
-        "conceal_denials",
+        "security.conceal_denials",
         Kind::Bool,
-        |s| Slot::Bool(&mut s.conceal_denials),
-        "Clients are not told which rule denies what they ask for. It is global.",
+        |c| Slot::Bool(&mut c.security.conceal_denials),
+        "Clients are not told which rule denies what they ask for.",
     ),
 ];

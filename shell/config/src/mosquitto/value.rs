@@ -155,12 +155,12 @@ impl Reader<'_> {
 
     fn parse_text(&mut self, key: &'static Key, line: &Line<'_>) -> Option<Value> {
         let value = line.value();
-        if value.len() > TEXT_BYTES_MAX || value.contains('\0') {
+        if value.len() > TEXT_BYTES_MAX || value.contains('\t') {
             self.error(
                 line,
                 &format!("the value of {} is no text", line.key),
-                "it is longer than 65535 bytes or has a zero byte in it",
-                "look whether this is the file you meant",
+                "it has a tab in it or is longer than 65535 bytes",
+                "write it with spaces",
             );
             return None;
         }

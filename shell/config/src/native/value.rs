@@ -28,7 +28,7 @@ pub(super) fn read(key: &Key, value: &DeValue<'_>, slot: Slot<'_>) -> Result<(),
     };
     let value = value.ok_or_else(|| wrong_type(key, &slot))?;
     if let Value::Text(text) = &value
-        && text.contains(|it: char| it.is_control() && it != '\t')
+        && text.contains(char::is_control)
     {
         let why = "it has a line break or another invisible character in it".to_owned();
         return Err(misfit(key, why, "write it on one line"));
