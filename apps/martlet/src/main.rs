@@ -3,7 +3,9 @@
 //! One file for each subcommand. Started under the name `mosquitto`, the program takes Mosquitto's flags.
 
 mod broker;
+mod ctrl;
 mod mosquitto;
+mod passwd;
 mod publish;
 mod request;
 mod store;
@@ -53,6 +55,10 @@ enum Command {
     Sub(Box<subscribe::Args>),
     /// Publish a request and print the response.
     Rr(Box<request::Args>),
+    /// Keep users and their passwords in a password file.
+    Passwd(passwd::Args),
+    /// Change who may do what in a running broker (dynamic security).
+    Ctrl(Box<ctrl::Args>),
     /// Look after the store of a broker that is stopped.
     Store(store::Args),
     /// Run the broker with Mosquitto's flags and answers.
@@ -92,6 +98,8 @@ fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Pub(args)) => publish::run(&args),
         Some(Command::Sub(args)) => subscribe::run(&args),
         Some(Command::Rr(args)) => request::run(&args),
+        Some(Command::Passwd(args)) => passwd::run(&args),
+        Some(Command::Ctrl(args)) => ctrl::run(*args),
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Mosquitto { args }) => mosquitto::run(&args),
     }
