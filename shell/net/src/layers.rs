@@ -3,7 +3,7 @@
 //! The rule: no layer touches the socket. Bytes that came are turned into bytes of MQTT where they lie, and what goes out
 //! is appended to `unsent`. What is kept for a peer is what it sent of a record that is not whole, and a record is small.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -73,16 +73,16 @@ impl Layering {
     }
 
     /// The layers of a new connection. Its TLS is that of now, whatever is exchanged later.
-    pub(crate) fn begin(&self) -> Box<Layers> {
-        Box::new(Layers {
+    pub(crate) fn begin(&self) -> io::Result<Box<Layers>> {
+        Ok(Box::new(Layers {
             kept: Vec::new(),
             partial: Vec::new(),
             unsent: None,
             proxy: self.proxy.clone(),
-            tls: self.tls.as_ref().map(TlsHandle::begin),
+            tls: self.tls.as_ref().map(TlsHandle::begin).transpose()?,
             websocket: self.websocket.as_ref().map(|options| Box::new(WebSocket::new(options.clone()))),
             has_ended: false,
-        })
+        }))
     }
 }
 

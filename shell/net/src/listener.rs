@@ -171,7 +171,7 @@ impl Listener {
         for door in &self.sockets {
             match door.accept() {
                 Ok((socket, peer)) => {
-                    let layers = self.layering.as_ref().map(|layering| layering.begin());
+                    let layers = self.layering.as_ref().map(Layering::begin).transpose()?;
                     return Ok((Transport { socket, layers }, peer));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => nothing = error,
