@@ -38,7 +38,7 @@ const HOUSE: &[Room] = &[
     room("shell/bridge", &["core/rule", "shell/client", "shell/config"]),
     room("shell/api", &["core/broker", "shell/config", "shell/telemetry"]),
     room("shell/server", &["core/*", "shell/*"]),
-    room("apps/martlet", &["shell/client", "shell/server"]),
+    room("apps/martlet", &["shell/auth", "shell/client", "shell/config", "shell/server"]),
     room("testing/harness", &["core/*", "shell/*"]),
     room("testing/interop", EVERYTHING),
     // As pure as core, so that tests of core may use it.

@@ -53,7 +53,7 @@ struct Padding {
     left: bool,
     zeros: bool,
     width: usize,
-    /// The most characters of a text.
+    /// The most bytes of a text.
     precision: Option<usize>,
 }
 
@@ -202,7 +202,10 @@ fn render_field(field: Field, padding: Padding, received: &Received, now: &Zoned
         }
         Field::Payload => padding.bytes(&message.payload, out),
         Field::QoS => out.push(b'0' + u8::from(message.qos)),
-        Field::ResponseTopic => padding.text(properties.response_topic().unwrap_or_default(), out),
+        // Where there is none, nothing stands for it: not even blanks.
+        Field::ResponseTopic => {
+            properties.response_topic().into_iter().for_each(|topic| padding.text(topic, out))
+        }
         Field::Retain => out.push(b'0' + u8::from(message.retain)),
         Field::SubscriptionIds => {
             let ids: Vec<_> = received.subscription_ids.iter().map(u32::to_string).collect();
@@ -222,10 +225,10 @@ impl Padding {
         self.fill(digits.as_bytes(), digits.len(), self.zeros, out);
     }
 
-    /// A text, cut to the precision.
+    /// A text, cut to the precision. Both count bytes, as printf does, but no character is cut in two.
     fn text(self, text: &str, out: &mut Vec<u8>) {
-        let text: String = text.chars().take(self.precision.unwrap_or(usize::MAX)).collect();
-        self.fill(text.as_bytes(), text.chars().count(), false, out);
+        let end = text.floor_char_boundary(self.precision.unwrap_or(usize::MAX));
+        self.fill(&text.as_bytes()[..end], end, false, out);
     }
 
     /// A payload, cut to the width.

@@ -74,6 +74,12 @@ fn properties(received: &Received, object: &mut Object<'_>) {
     }
     object.key("properties");
     let mut inner = Object::new(object.out);
+    match ids.as_slice() {
+        [] => {}
+        [id] => inner.raw("subscription-identifier", id),
+        ids => inner.raw("subscription-identifier", serde_json::json!(ids)),
+    }
+    let mut has_users = false;
     for property in block.iter() {
         match property {
             Property::PayloadFormatIndicator(is_text) => {
@@ -84,22 +90,19 @@ fn properties(received: &Received, object: &mut Object<'_>) {
             Property::CorrelationData(data) => {
                 inner.string("correlation-data", &String::from_utf8_lossy(data));
             }
+            // All of them stand where the first one does.
+            Property::UserProperty(..) if !has_users => {
+                has_users = true;
+                inner.key("user-properties");
+                let mut users = Object::new(inner.out);
+                block.user_properties().for_each(|(name, value)| users.string(name, value));
+                users.end();
+            }
             _ => {}
         }
     }
-    if block.user_properties().next().is_some() {
-        inner.key("user-properties");
-        let mut users = Object::new(inner.out);
-        block.user_properties().for_each(|(name, value)| users.string(name, value));
-        users.end();
-    }
     if let Some(alias) = message.topic_alias {
         inner.raw("topic-alias", alias);
-    }
-    match ids.as_slice() {
-        [] => {}
-        [id] => inner.raw("subscription-identifier", id),
-        ids => inner.raw("subscription-identifier", serde_json::json!(ids)),
     }
     if let Some(seconds) = message.message_expiry {
         inner.raw("message-expiry-interval", seconds);
@@ -254,7 +257,7 @@ mod tests {
         received.subscription_ids = vec![1, 2];
         let line = line(&received, Payload::Json).unwrap();
         assert!(line.ends_with(
-            r#""mid":1,"properties":{"content-type":"text","user-properties":{"k":"v","k":"w"},"subscription-identifier":[1,2]},"payload":null}"#
+            r#""mid":1,"properties":{"subscription-identifier":[1,2],"user-properties":{"k":"v","k":"w"},"content-type":"text"},"payload":null}"#
         ), "{line}");
     }
 

@@ -85,6 +85,10 @@ impl Output {
         self.line.clear();
         match &self.style {
             Look::Payload if payload.is_empty() => return Ok(Ok(())),
+            // Mosquitto's way: what could not be told from other output is not said.
+            Look::TopicAndPayload if payload.is_empty() && !self.ends_line && self.watch.is_none() => {
+                return Ok(Ok(()));
+            }
             Look::Payload => self.line.extend_from_slice(payload),
             Look::TopicAndPayload => {
                 self.line.extend_from_slice(message.topic.as_bytes());
