@@ -228,7 +228,7 @@ impl Layers {
             return;
         }
         if let Some(tls) = &mut self.tls {
-            tls.close(&mut self.unsent.get_or_insert_default().bytes);
+            tls.close(&mut self.partial, &mut self.unsent.get_or_insert_default().bytes);
         }
     }
 
@@ -242,7 +242,7 @@ impl Layers {
     fn send_encrypted(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         let unsent = &mut self.unsent.get_or_insert_default().bytes;
         match &mut self.tls {
-            Some(tls) => tls.send(bytes, unsent),
+            Some(tls) => tls.send(bytes, &mut self.partial, unsent),
             None => {
                 unsent.extend_from_slice(bytes);
                 Ok(())

@@ -52,11 +52,11 @@ pub(crate) trait Tls: fmt::Debug + Send {
         peer: &mut PeerInfo,
     ) -> Result<usize, Violation>;
 
-    /// Encrypts.
-    fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation>;
+    /// Encrypts. `partial` is what [`Tls::receive`] left of the records.
+    fn send(&mut self, bytes: &[u8], partial: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Violation>;
 
-    /// Says that nothing follows.
-    fn close(&mut self, out: &mut Vec<u8>);
+    /// Says that nothing follows. `partial` as in [`Tls::send`].
+    fn close(&mut self, partial: &mut Vec<u8>, out: &mut Vec<u8>);
 
     /// The peer said that nothing follows.
     fn has_ended(&self) -> bool;

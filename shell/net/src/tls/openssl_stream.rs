@@ -300,13 +300,13 @@ impl Tls for OpensslStream {
         received
     }
 
-    fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation> {
+    fn send(&mut self, bytes: &[u8], _: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Violation> {
         let written = self.stream.write_all(bytes);
         self.take_outgoing(out);
         written.map_err(|error| Violation::new(ReasonCode::UnspecifiedError, format!("TLS failed: {error}")))
     }
 
-    fn close(&mut self, out: &mut Vec<u8>) {
+    fn close(&mut self, _: &mut Vec<u8>, out: &mut Vec<u8>) {
         if self.is_established && !self.stream.get_shutdown().contains(ShutdownState::SENT) {
             // Whether the peer has said the same is of no interest.
             let _ = self.stream.shutdown();

@@ -1,6 +1,7 @@
 //! TLS by rustls, driven without buffers of its own: a record is decrypted from where it was read.
 //!
-//! The rule: between reads a connection keeps nothing but its keys and the beginning of a record.
+//! The rule: between reads a connection keeps nothing but its keys and the beginning of a record. rustls remembers places
+//! in that beginning, so it is shown it in every call, also where only something is to be sent.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,8 +11,8 @@ use martlet_packet::ReasonCode;
 use martlet_session::Violation;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::server::{NoServerSessionStorage, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::server::{NoServerSessionStorage, ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{ProtocolVersion, ServerConfig, SupportedProtocolVersion, version};
 
 use super::clients::Clients;
@@ -85,12 +86,13 @@ pub(super) struct RustlsStream {
     connection: UnbufferedServerConnection,
     is_established: bool,
     has_ended: bool,
+    has_failed: bool,
 }
 
 impl RustlsStream {
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         let connection = UnbufferedServerConnection::new(config)?;
-        Ok(Self { connection, is_established: false, has_ended: false })
+        Ok(Self { connection, is_established: false, has_ended: false, has_failed: false })
     }
 
     /// What the handshake told, once it is over.
@@ -115,13 +117,43 @@ impl RustlsStream {
         }));
     }
 
-    /// The alert that goes with an error.
+    /// The alert that goes with an error. Nothing else is asked of rustls behind it: it would look at the records again.
     fn alert(&mut self, answer: &mut Vec<u8>) {
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.connection.process_tls_records(&mut []).state
+        self.has_failed = true;
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(&mut []).state
         {
             encode(answer, |out| data.encode(out));
         }
+    }
+
+    /// Has rustls do `act` once application data may be sent, behind what it has to say itself.
+    fn write(
+        &mut self,
+        partial: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+        mut act: impl FnMut(&mut WriteTraffic<'_, ServerConnectionData>, &mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), Violation> {
+        let failed = |why: String| Violation::new(ReasonCode::UnspecifiedError, why);
+        while !self.has_failed {
+            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(partial);
+            match state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    return act(&mut traffic, out).map_err(failed);
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => encode(out, |out| data.encode(out)),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
+                Ok(_) => break,
+                Err(error) => {
+                    self.has_failed = true;
+                    return Err(failed(format!("TLS failed: {error}")));
+                }
+            }
+            partial.drain(..discard);
+        }
+        Err(failed("TLS carries nothing now".to_owned()))
     }
 }
 
@@ -179,49 +211,32 @@ impl Tls for RustlsStream {
         }
     }
 
-    fn send(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation> {
-        let failed = |why: String| Violation::new(ReasonCode::UnspecifiedError, why);
-        loop {
-            match self.connection.process_tls_records(&mut []).state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    let from = out.len();
-                    let records = bytes.len() / RECORD_PAYLOAD + 1;
-                    out.resize(from + bytes.len() + records * RECORD_OVERHEAD, 0);
-                    let written = match traffic.encrypt(bytes, &mut out[from..]) {
-                        Err(EncryptError::InsufficientSize(needed)) => {
-                            out.resize(from + needed.required_size, 0);
-                            traffic.encrypt(bytes, &mut out[from..])
-                        }
-                        written => written,
-                    };
-                    let written = written.map_err(|error| failed(error.to_string()))?;
-                    out.truncate(from + written);
-                    return Ok(());
+    fn send(&mut self, bytes: &[u8], partial: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Violation> {
+        self.write(partial, out, |traffic, out| {
+            let from = out.len();
+            let records = bytes.len() / RECORD_PAYLOAD + 1;
+            out.resize(from + bytes.len() + records * RECORD_OVERHEAD, 0);
+            let written = match traffic.encrypt(bytes, &mut out[from..]) {
+                Err(EncryptError::InsufficientSize(needed)) => {
+                    out.resize(from + needed.required_size, 0);
+                    traffic.encrypt(bytes, &mut out[from..])
                 }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => encode(out, |out| data.encode(out)),
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.has_ended = true,
-                Ok(_) => return Err(failed("TLS carries nothing now".to_owned())),
-                Err(error) => return Err(failed(format!("TLS failed: {error}"))),
-            }
-        }
+                written => written,
+            };
+            out.truncate(from + written.as_ref().copied().unwrap_or_default());
+            written.map(drop).map_err(|error| error.to_string())
+        })
     }
 
-    fn close(&mut self, out: &mut Vec<u8>) {
-        while let Ok(state) = self.connection.process_tls_records(&mut []).state {
-            match state {
-                ConnectionState::WriteTraffic(mut traffic) => {
-                    let from = out.len();
-                    out.resize(from + RECORD_OVERHEAD, 0);
-                    let written = traffic.queue_close_notify(&mut out[from..]).unwrap_or_default();
-                    return out.truncate(from + written);
-                }
-                ConnectionState::EncodeTlsData(mut data) => encode(out, |out| data.encode(out)),
-                ConnectionState::TransmitTlsData(data) => data.done(),
-                ConnectionState::PeerClosed => {}
-                _ => return,
-            }
-        }
+    fn close(&mut self, partial: &mut Vec<u8>, out: &mut Vec<u8>) {
+        // A handshake that is not over has no word for it.
+        let _ = self.write(partial, out, |traffic, out| {
+            let from = out.len();
+            out.resize(from + RECORD_OVERHEAD, 0);
+            let written = traffic.queue_close_notify(&mut out[from..]).unwrap_or_default();
+            out.truncate(from + written);
+            Ok(())
+        });
     }
 
     fn has_ended(&self) -> bool {

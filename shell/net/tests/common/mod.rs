@@ -140,6 +140,11 @@ fn serve(
 ) -> bool {
     loop {
         match connection.receive(buffer) {
+            Ok(Received::Bytes { more, .. }) if matches!(connection.phase, Phase::Lingering { .. }) => {
+                if !more {
+                    return true;
+                }
+            }
             Ok(Received::Bytes { count, more }) => {
                 if count > 0 && !*is_known {
                     *is_known = true;
@@ -214,7 +219,9 @@ impl Certificates {
         let folder = tempfile::tempdir().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::default();
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Test Authority");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, format!("Authority of {}", folder.path().display()));
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
         let authority = params.self_signed(&key).unwrap();
