@@ -127,7 +127,7 @@ impl Shard {
 
     /// How an unknown Packet Identifier is answered.
     fn absence(&self) -> ReasonCode {
-        let tells = self.node.settings.dialect.tells_absence;
+        let tells = self.settings.dialect.tells_absence;
         if tells { ReasonCode::PacketIdentifierNotFound } else { ReasonCode::Success }
     }
 

@@ -18,7 +18,7 @@ impl Shard {
         let session = &mut resident.session;
         let client_id = &session.client_id;
         let Some(connection) = session.connection.as_deref_mut() else { return Ok(()) };
-        let Some(state) = connection.authentication.as_deref_mut() else {
+        let Some(state) = connection.authentication() else {
             return Err(Violation::protocol("AUTH without an Authentication Method in CONNECT"));
         };
         if auth.properties.authentication_method() != Some(&*state.method) {
@@ -26,7 +26,7 @@ impl Shard {
         }
         let exchange = match (auth.reason, state.exchange.take()) {
             (ReasonCode::ReAuthenticate, None) => {
-                let known = &self.node.settings.authenticators;
+                let known = &self.settings.authenticators;
                 known
                     .iter()
                     .find(|known| known.method() == &*state.method)

@@ -48,6 +48,13 @@ impl RouteCache {
         }
     }
 
+    /// From here overlapping Subscriptions bring this.
+    pub(crate) fn set_overlap(&mut self, overlap: Overlap) {
+        if self.overlap != overlap {
+            *self = Self::new(overlap);
+        }
+    }
+
     /// Who gets Messages under this Topic Name.
     pub(crate) fn destinations(&mut self, routes: &Routes, topic: TopicName<'_>) -> Arc<Destinations> {
         let hash = routes.hash(topic.as_str());
@@ -93,6 +100,7 @@ impl RouteCache {
             |subscriber| matched.push(*subscriber),
             |group| groups.push(Arc::clone(group)),
         );
+        let denied = routes.permits.retain_receivers(topic, matched, |subscriber| subscriber.session);
         matched.sort_by_key(|subscriber| (subscriber.shard, subscriber.slot, subscriber.session));
         let recipients = match self.overlap {
             Overlap::Merged => matched
@@ -103,7 +111,7 @@ impl RouteCache {
                 matched.iter().map(|subscriber| (subscriber.shard, subscriber.recipient(None))).collect()
             }
         };
-        Destinations::new(recipients, groups)
+        Destinations { denied, ..Destinations::new(recipients, groups) }
     }
 
     fn intern(&mut self, destinations: Destinations) -> Arc<Destinations> {
@@ -130,7 +138,7 @@ impl Destinations {
             }
         }
         let shards = shards.into_iter().map(|(shard, recipients)| (shard, recipients.into_boxed_slice()));
-        Self { shards: shards.collect(), groups: groups.into(), has_persistent }
+        Self { shards: shards.collect(), groups: groups.into(), has_persistent, denied: 0 }
     }
 }
 

@@ -1,11 +1,19 @@
 //! CONNECT: a Session begins, goes on, or is taken over.
 
+use std::sync::Arc;
+
+use martlet_access::Decision;
 use martlet_packet::{ConnAck, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
 use martlet_record::{BatchNumber, Ending, Now, Record, SessionRecord};
-use martlet_session::{ConnectRequest, Connection, ConnectionId, Session, Violation};
+use martlet_session::{ConnectRequest, Connection, ConnectionId, Session, Violation, encode_explained};
+use martlet_topic::{Limits, TopicName};
 
 use crate::outbox::{Closing, Notice, Outbox};
+use crate::permits::Holder;
 use crate::{Settings, Shard, Wills};
+
+/// Where a Client has no Session: it was turned away.
+const NOWHERE: u32 = u32::MAX;
 
 /// The terms a CONNECT and the settings came to.
 struct Terms {
@@ -17,7 +25,8 @@ struct Terms {
 }
 
 impl Shard {
-    /// Admits a Client and answers CONNACK, at once or after a commit. Returns the place of its Session.
+    /// Admits a Client and answers CONNACK, at once or after a commit. Returns the place of its Session; where there is
+    /// none, because its Will is not permitted, every other call with that place does nothing.
     pub fn connect(
         &mut self,
         connection: ConnectionId,
@@ -25,6 +34,10 @@ impl Shard {
         now: Now,
         out: &mut Outbox,
     ) -> u32 {
+        if let Some(violation) = self.will_violation(&request) {
+            self.turn_away(connection, &request, violation, out);
+            return NOWHERE;
+        }
         let recorded = self.records.len();
         let (existing, expiry) = (self.sessions.find(&request.client_id), self.expiry(&request));
         if let Some(slot) = existing {
@@ -32,7 +45,7 @@ impl Shard {
         }
         let resumed = existing.filter(|slot| self.resumes(*slot, &request, now, out));
         let slot = resumed.unwrap_or_else(|| self.open_session(&request, expiry));
-        let keep_alive = effective_keep_alive(&request, &self.node.settings);
+        let keep_alive = effective_keep_alive(&request, &self.settings);
         let ended_another = self.records.len() > recorded;
         let terms = Terms { session_present: resumed.is_some(), ended_another, expiry, keep_alive };
         self.attach(slot, connection, &request, &terms, now);
@@ -40,6 +53,7 @@ impl Shard {
         self.arm(slot);
         out.notices.push(Notice::Connected {
             client_id: request.client_id,
+            username: request.username,
             connection,
             version: version_name(request.version),
             clean_start: request.clean_start,
@@ -48,13 +62,49 @@ impl Shard {
         slot
     }
 
+    /// Why a Client may not leave the Will behind that it has, where the dialect says so at once.
+    fn will_violation(&self, request: &ConnectRequest) -> Option<Violation> {
+        let will = request.will.as_ref().filter(|_| self.settings.dialect.refuses_denied_wills)?;
+        let topic =
+            TopicName::parse(will.message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
+        match request.permit.publish(topic) {
+            Decision::Allow => None,
+            Decision::Deny(refusal) => {
+                let text = format!("a Will under {topic} is not allowed: {refusal}");
+                let (reason, text) = self.settings.denial(text);
+                Some(Violation::new(reason, text))
+            }
+        }
+    }
+
+    fn turn_away(
+        &mut self,
+        connection: ConnectionId,
+        request: &ConnectRequest,
+        violation: Violation,
+        out: &mut Outbox,
+    ) {
+        let (client_id, text) = (request.client_id.clone(), violation.text.clone().into_owned());
+        out.notices.push(Notice::WillRefused { client_id, text });
+        let text = self.settings.dialect.reason_strings.then_some(&*violation.text);
+        let (session_present, reason) = (false, violation.reason);
+        encode_explained(
+            request.version,
+            request.maximum_packet_size,
+            text.filter(|text| !text.is_empty()),
+            |properties| Packet::ConnAck(ConnAck { session_present, reason, properties }),
+            out.outgoing(connection).buffer(),
+        );
+        out.closing.push(Closing { connection, why: violation });
+    }
+
     /// Closes the Network Connection that another takes the place of [MQTT-3.1.4-3].
     fn take_over(&mut self, slot: u32, request: &ConnectRequest, now: Now, out: &mut Outbox) {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(old) = resident.session.connection.as_ref().map(|old| old.id) else { return };
         let client_id = resident.session.client_id.clone();
         let goes_on = resident.session.expiry > 0 && !request.clean_start;
-        if goes_on && self.node.settings.dialect.wills == Wills::Mosquitto {
+        if goes_on && self.settings.dialect.wills == Wills::Mosquitto {
             resident.session.will = None;
         }
         let violation = Violation::new(
@@ -62,7 +112,7 @@ impl Shard {
             "another Network Connection took this Client Identifier over; each Client needs its own",
         );
         if let Some(open) = resident.session.open_connection() {
-            let with_text = self.node.settings.dialect.reason_strings;
+            let with_text = self.settings.dialect.reason_strings;
             let maximum = open.maximum_packet_size;
             violation.encode(open.version, maximum, with_text, out.outgoing(old).buffer());
         }
@@ -77,7 +127,7 @@ impl Shard {
             self.sessions.get(slot).is_some_and(|resident| *resident.session.client_id == *request.client_id);
         let is_husk = same && self.sessions.get(slot).is_some_and(|resident| resident.session.is_husk);
         if same && (request.clean_start || is_husk) {
-            if self.node.settings.dialect.wills == Wills::Specified {
+            if self.settings.dialect.wills == Wills::Specified {
                 // [MQTT-3.1.2-8]: the end of the Session is the end of the delay.
                 self.publish_will(slot, now, out);
             }
@@ -94,7 +144,7 @@ impl Shard {
 
     fn attach(&mut self, slot: u32, id: ConnectionId, request: &ConnectRequest, terms: &Terms, now: Now) {
         let (with_aliases, slack) = {
-            let dialect = &self.node.settings.dialect;
+            let dialect = &self.settings.dialect;
             (dialect.sends_topic_aliases, dialect.packet_size_slack)
         };
         let Some(resident) = self.sessions.get_mut(slot) else { return };
@@ -110,8 +160,13 @@ impl Shard {
         session.will.clone_from(&request.will);
         session.expiry = terms.expiry;
         resident.armed = None;
+        resident.refusal_told = false;
         if terms.session_present {
             self.set_online(slot, true);
+        }
+        if !(request.permit.is_everything() && self.node.routes.permits.all_everything()) {
+            let (permit, username) = (request.permit.clone(), request.username.clone());
+            self.hold_to(slot, Holder { permit, username, terms: Arc::clone(&request.terms) });
         }
     }
 
@@ -126,7 +181,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let after = self.record_connect(slot, connection, terms, out);
-        let settings = &self.node.settings;
+        let settings = &self.settings;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(state) = resident.session.connection.as_deref_mut() else { return };
         let properties = connack_properties(request, terms, settings);
@@ -183,7 +238,7 @@ impl Shard {
     /// Session Expiry Interval in force. An MQTT 5 Client that sends Clean Start 0 without one believes that its Session
     /// is kept; the default keeps it, and CONNACK says for how long.
     fn expiry(&self, request: &ConnectRequest) -> u32 {
-        let settings = &self.node.settings;
+        let settings = &self.settings;
         let default = if request.clean_start { 0 } else { settings.default_session_expiry };
         request.session_expiry.unwrap_or(default).min(settings.session_expiry_max)
     }
@@ -209,8 +264,9 @@ fn connack_properties(request: &ConnectRequest, terms: &Terms, settings: &Settin
     if terms.keep_alive != request.keep_alive {
         properties.push(Property::ServerKeepAlive(terms.keep_alive));
     }
-    if settings.topic_alias_maximum > 0 {
-        properties.push(Property::TopicAliasMaximum(settings.topic_alias_maximum));
+    let topic_alias_maximum = request.terms.topic_alias_maximum.unwrap_or(settings.topic_alias_maximum);
+    if topic_alias_maximum > 0 {
+        properties.push(Property::TopicAliasMaximum(topic_alias_maximum));
     }
     if request.is_assigned {
         // [MQTT-3.2.2-16]
@@ -231,8 +287,9 @@ fn connack_properties(request: &ConnectRequest, terms: &Terms, settings: &Settin
     if settings.receive_maximum < u16::MAX {
         properties.push(Property::ReceiveMaximum(settings.receive_maximum));
     }
-    if settings.maximum_qos < QoS::ExactlyOnce {
-        properties.push(Property::MaximumQoS(settings.maximum_qos));
+    let maximum_qos = settings.maximum_qos.min(request.terms.maximum_qos);
+    if maximum_qos < QoS::ExactlyOnce {
+        properties.push(Property::MaximumQoS(maximum_qos));
     }
     properties
 }

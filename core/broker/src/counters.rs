@@ -19,6 +19,10 @@ pub struct Counters {
     pub publish_sent_bytes: u64,
     /// QoS 0 copies dropped: too many bytes waited for the socket, or the Client takes no packet as large.
     pub qos0_dropped: u64,
+    /// PUBLISH packets refused: what nobody may publish, this Client may not, or what is larger than allowed.
+    pub publish_refused: u64,
+    /// Copies that were not made because their Sessions may not receive them.
+    pub copies_denied: u64,
     /// Sessions, connected or not (gauge).
     pub sessions: u64,
     /// Sessions with an open Network Connection (gauge).
@@ -61,12 +65,18 @@ pub struct Ledger {
     pub dropped_refused: u64,
     /// Dropped: the disk gave back something else than was written.
     pub dropped_damaged: u64,
+    /// Dropped: when it could be sent, the Client might no longer receive it.
+    pub dropped_denied: u64,
 }
 
 impl Ledger {
     /// All that was dropped.
     pub fn dropped(&self) -> u64 {
-        self.dropped_queue_full + self.dropped_too_large + self.dropped_refused + self.dropped_damaged
+        self.dropped_queue_full
+            + self.dropped_too_large
+            + self.dropped_refused
+            + self.dropped_damaged
+            + self.dropped_denied
     }
 
     /// A copy ended this way.
@@ -78,6 +88,7 @@ impl Ledger {
             Settled::QueueFull => &mut self.dropped_queue_full,
             Settled::TooLarge => &mut self.dropped_too_large,
             Settled::Damaged => &mut self.dropped_damaged,
+            Settled::Denied => &mut self.dropped_denied,
             // It never entered the books.
             Settled::Replaced => return,
         } += 1;
@@ -106,6 +117,7 @@ impl AddAssign for Ledger {
         self.dropped_too_large += other.dropped_too_large;
         self.dropped_refused += other.dropped_refused;
         self.dropped_damaged += other.dropped_damaged;
+        self.dropped_denied += other.dropped_denied;
     }
 }
 
@@ -117,6 +129,8 @@ impl AddAssign for Counters {
         self.publish_sent += other.publish_sent;
         self.publish_sent_bytes += other.publish_sent_bytes;
         self.qos0_dropped += other.qos0_dropped;
+        self.publish_refused += other.publish_refused;
+        self.copies_denied += other.copies_denied;
         self.sessions += other.sessions;
         self.connected += other.connected;
         self.subscriptions += other.subscriptions;

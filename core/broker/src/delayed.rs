@@ -117,7 +117,7 @@ impl DelayedTotals {
 impl Shard {
     /// Why one more of `size` bytes cannot be delayed.
     pub(crate) fn delay_refusal(&self, size: usize) -> Option<(ReasonCode, String)> {
-        let (settings, totals) = (&self.node.settings, &self.node.delayed);
+        let (settings, totals) = (&self.settings, &self.node.delayed);
         let (messages, bytes) = (settings.delayed_messages_max, settings.delayed_bytes_max);
         let is_full = totals.messages() >= messages || totals.bytes.load(Ordering::Relaxed) + size > bytes;
         let text = || {

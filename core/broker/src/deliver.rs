@@ -51,7 +51,7 @@ impl Shard {
         if !plain || recipient.own != Own::Same || recipient.subscription_ids.is_some() {
             return false;
         }
-        let limits = &self.node.settings.send;
+        let limits = &self.settings.send;
         let Some(resident) = self.sessions.numbered(recipient.slot, recipient.session) else { return false };
         let Some(connection) =
             resident.session.open_connection().filter(|connection| takes_plain(connection))
@@ -92,9 +92,9 @@ impl Shard {
         now: Now,
         out: &mut Outbox,
     ) {
-        let limits = &self.node.settings.send;
+        let limits = &self.settings.send;
         let Some(resident) = self.sessions.numbered(recipient.slot, recipient.session) else { return };
-        if resident.session.connection.is_none() && recipient.persistent && self.node.settings.keeps_qos0 {
+        if resident.session.connection.is_none() && recipient.persistent && self.settings.keeps_qos0 {
             return self.keep_at_most_once(packed, recipient, out);
         }
         let Some(connection) = resident.session.open_connection() else { return };
@@ -151,7 +151,7 @@ impl Shard {
         now: Now,
         out: &mut Outbox,
     ) {
-        let limits = self.node.settings.queue;
+        let limits = self.settings.queue;
         let Some(resident) = self.sessions.numbered(slot, session) else {
             // Whatever names an ended Session is void.
             self.counters.ledger.accepted += 1;
@@ -218,5 +218,7 @@ impl Wire {
 
 /// Nothing about this Network Connection asks for a look at each Message.
 fn takes_plain(connection: &Connection) -> bool {
-    connection.maximum_packet_size == u32::MAX && connection.aliases_out.is_none()
+    connection.maximum_packet_size == u32::MAX
+        && connection.aliases_out.is_none()
+        && connection.mount_point().is_none()
 }

@@ -49,12 +49,14 @@ pub struct Destinations {
     pub groups: Box<[Arc<Group>]>,
     /// Some Session among `shards` is persistent.
     pub has_persistent: bool,
+    /// How many more would get it but may not.
+    pub denied: usize,
 }
 
 impl Destinations {
-    /// Nobody.
+    /// Nobody asked for it: whoever asked and may not get it counts as well, so that publishers learn nothing of that.
     pub fn is_empty(&self) -> bool {
-        self.shards.is_empty() && self.groups.is_empty()
+        self.shards.is_empty() && self.groups.is_empty() && self.denied == 0
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Dialect {
     pub ignores_subscription_ids: bool,
     /// When a Will is published.
     pub wills: Wills,
+    /// A Client with a Will that it may not publish is turned away; else the Will is not published.
+    pub refuses_denied_wills: bool,
     /// Bytes a packet may be larger than the Client's Maximum Packet Size: Mosquitto does not count the first one.
     pub packet_size_slack: u32,
     /// `$delayed/SECONDS/TOPIC` delays a Message; else it is a Topic Name like others.
@@ -103,6 +105,7 @@ impl Dialect {
         forbids_second_repetition: false,
         ignores_subscription_ids: false,
         wills: Wills::Specified,
+        refuses_denied_wills: true,
         packet_size_slack: 0,
         delays: true,
         topic_levels_max: 128,
@@ -131,6 +134,7 @@ impl Dialect {
         forbids_second_repetition: true,
         ignores_subscription_ids: true,
         wills: Wills::Mosquitto,
+        refuses_denied_wills: false,
         packet_size_slack: 1,
         delays: false,
         topic_levels_max: 201,

@@ -25,7 +25,7 @@ impl Shard {
                     "Session Expiry Interval cannot be set in DISCONNECT when it was 0 in CONNECT",
                 ));
             }
-            session.expiry = expiry.min(self.node.settings.session_expiry_max);
+            session.expiry = expiry.min(self.settings.session_expiry_max);
         }
         if disconnect.reason == ReasonCode::Success {
             session.will = None; // [MQTT-3.14.4-3]
@@ -110,7 +110,7 @@ impl Shard {
 
     /// A Session that ends with its Network Connection leaves its delayed Will behind, where the dialect has it so.
     fn leave_husk(&mut self, slot: u32, out: &mut Outbox) -> Option<u32> {
-        if self.node.settings.dialect.wills == Wills::Specified {
+        if self.settings.dialect.wills == Wills::Specified {
             return None;
         }
         let session = &mut self.sessions.get_mut(slot)?.session;
@@ -136,6 +136,7 @@ impl Shard {
             self.journal(out);
         }
         self.node.gates.set(session.number, false);
+        self.node.routes.permits.remove(session.number);
         let from = session.recorded.then_some(session.number);
         for (_, copy) in session.outbound.unfinished() {
             self.counters.ledger.ended += 1;

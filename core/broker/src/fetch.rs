@@ -15,7 +15,7 @@ pub type Read = Result<Arc<Message>, Damaged>;
 impl Shard {
     /// Asks for what a Session needs next, if it is not at hand.
     pub(crate) fn fetch(&mut self, slot: u32, out: &mut Outbox) {
-        let limits = &self.node.settings.send;
+        let limits = &self.settings.send;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let wanted = resident.session.wanted(limits);
         if wanted.is_empty() {

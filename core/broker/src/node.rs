@@ -1,7 +1,9 @@
 //! What all shards of a node share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use martlet_access::Access;
 use martlet_record::Room;
 
 use crate::delayed::DelayedTotals;
@@ -11,8 +13,8 @@ use crate::{Retained, Routes, Settings};
 /// The node-wide tables and settings.
 #[derive(Debug)]
 pub struct Node {
-    /// What the operator chose.
-    pub settings: Settings,
+    /// What the operator chose when the node began; shards may have been told something else since.
+    pub settings: Arc<Settings>,
     /// Who wants what.
     pub routes: Routes,
     /// The last Message of each Topic Name that asked to be kept.
@@ -29,9 +31,9 @@ pub struct Node {
 
 impl Node {
     /// An empty node. The seed keeps strangers from foreseeing hashes and choices.
-    pub fn new(settings: Settings, seed: u64) -> Self {
+    pub fn new(settings: impl Into<Arc<Settings>>, seed: u64) -> Self {
         Self {
-            settings,
+            settings: settings.into(),
             routes: Routes::new(seed),
             retained: Retained::new(seed),
             gates: Gates::new(),
@@ -39,6 +41,12 @@ impl Node {
             room: AtomicU8::new(Room::Open as u8),
             seed,
         }
+    }
+
+    /// The rules that hold in each realm (see [`martlet_session::Terms::realm`]) from here on: by them it is decided
+    /// whether the publisher of a retained message still may. None: nobody is asked about.
+    pub fn set_accesses(&self, accesses: Vec<Arc<Access>>) {
+        self.routes.permits.set_accesses(accesses);
     }
 
     /// What the journal takes at the moment.

@@ -67,8 +67,7 @@ impl Shard {
     fn must_be_kept(&self, slot: u32, publish: &Publish<'_>, destinations: &Destinations) -> bool {
         let is_persistent = self.sessions.get(slot).is_some_and(|resident| resident.session.is_persistent());
         // A deletion makes room.
-        let is_retained =
-            publish.retain && self.node.settings.retain_available && !publish.payload.is_empty();
+        let is_retained = publish.retain && self.settings.retain_available && !publish.payload.is_empty();
         let has_mark = matches!(publish.qos, PublishQoS::ExactlyOnce(_)) && is_persistent;
         destinations.has_persistent || !destinations.groups.is_empty() || is_retained || has_mark
     }

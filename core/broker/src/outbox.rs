@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use martlet_packet::QoS;
 use martlet_record::{Ordinal, SessionNumber, ShardId, Stored};
 use martlet_session::{ConnectionId, Outgoing, Violation};
+use martlet_topic::SubscriptionFilter;
 
 use crate::Destinations;
 use crate::chunk::Chunk;
@@ -33,8 +35,23 @@ pub struct Outbox {
     /// The Network Connection whose last packet could not be taken yet: it is to be given again when there is room, and
     /// nothing behind it before.
     pub holding: Option<ConnectionId>,
+    /// What Clients ask of the node.
+    pub controls: Vec<Control>,
     /// What the log should say.
     pub notices: Vec<Notice>,
+}
+
+/// A PUBLISH to `$CONTROL/#` by a Client that may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// Whose.
+    pub client_id: Box<str>,
+    /// Its User Name.
+    pub username: Option<Box<str>>,
+    /// The Topic Name.
+    pub topic: Box<str>,
+    /// What it asks.
+    pub payload: Box<[u8]>,
 }
 
 /// Messages to be read back from the log, and for whom.
@@ -80,6 +97,8 @@ pub enum Notice {
     Connected {
         /// Its Client Identifier.
         client_id: Box<str>,
+        /// Its User Name.
+        username: Option<Box<str>>,
         /// Its Network Connection.
         connection: ConnectionId,
         /// Protocol Version, in words.
@@ -114,6 +133,29 @@ pub enum Notice {
         client_id: Box<str>,
         /// Where in the log.
         stored: Stored,
+    },
+    /// A Subscription was made.
+    Subscribed {
+        /// Whose.
+        client_id: Box<str>,
+        /// Its Maximum QoS.
+        qos: QoS,
+        /// Its filter.
+        filter: SubscriptionFilter,
+    },
+    /// A Client asked to delete a Subscription.
+    Unsubscribed {
+        /// Whose.
+        client_id: Box<str>,
+        /// Its filter.
+        filter: SubscriptionFilter,
+    },
+    /// The first PUBLISH over a Network Connection that is refused; further ones are counted only.
+    FirstRefusal {
+        /// Whose.
+        client_id: Box<str>,
+        /// By which rule or limit.
+        text: String,
     },
     /// The first Message a Session loses to a limit since it began.
     FirstDrop {

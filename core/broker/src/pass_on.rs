@@ -55,7 +55,7 @@ impl Shard {
         copies: Vec<(ShardId, Vec<CopyRecord>)>,
         out: &mut Outbox,
     ) {
-        self.need = self.need.max(self.node.settings.need);
+        self.need = self.need.max(self.settings.need);
         let passed = PublishRecord { passed_from: from, ..PublishRecord::new(body.clone(), copies) };
         self.records.push(Record::Published(passed));
         self.journal(out);

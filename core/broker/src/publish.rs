@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use martlet_access::Decision;
+use martlet_access::{Decision, Permit};
 use martlet_packet::{Ack, Packet, PacketId, Publish, PublishQoS, QoS, ReasonCode};
 use martlet_record::{
     BatchNumber, Body, CopyRecord, DelayedNumber, MessageRef, Need, Now, PublishRecord, Record, Room,
     SessionNumber, ShardId,
 };
-use martlet_session::{Inbound, MessageCopy, Violation, encode_explained};
+use martlet_session::{Inbound, MessageCopy, Session, Violation, encode_explained};
 use martlet_topic::{Limits, TopicName};
 use smallvec::SmallVec;
 
 use crate::Shard;
+use crate::control::CONTROL;
 use crate::delayed::{self, Asked};
 use crate::destinations::{Destinations, Recipient};
 use crate::obstacle::Obstacle;
 use crate::outbox::Outbox;
-use crate::shared::{Choice, Group};
+use crate::permits::Source;
+use crate::shared::{Choice, Group, Member};
 
 /// What a publication came to.
 pub(crate) struct Published {
@@ -85,7 +87,7 @@ impl Shard {
             }
             Err(violation) => return self.excess(slot, publish, violation, out),
         };
-        let (delay, topic) = match delayed::asked(topic, &self.node.settings) {
+        let (delay, topic) = match delayed::asked(topic, &self.settings) {
             Asked::Now(topic) => (None, topic),
             Asked::Later(seconds, topic) => (Some(seconds), topic),
             Asked::Wrong(text) => {
@@ -93,8 +95,22 @@ impl Shard {
                 return self.stop_at(obstacle, slot, publish, out);
             }
         };
-        if let Some((reason, text)) = self.denial(topic) {
+        let mounted;
+        let topic = match self.mounted(slot, topic) {
+            None => topic,
+            Some(whole) => {
+                mounted = whole?;
+                TopicName::parse(&mounted, &Limits::UNLIMITED).expect("it was checked when it was made")
+            }
+        };
+        if let Some((reason, text)) = self.refusal(slot, topic, publish) {
+            self.counters.publish_refused += 1;
+            self.tell_refusal(slot, &text, out);
             self.answer_publish(slot, publish.qos, reason, &text, false, out);
+            return Ok(());
+        }
+        if topic.as_str().starts_with(CONTROL) {
+            self.ask_node(slot, topic, publish, out);
             return Ok(());
         }
         if delay.is_some() && publish.qos == PublishQoS::AtMostOnce && !self.has_room_to_delay(publish) {
@@ -154,7 +170,7 @@ impl Shard {
             self.properties_space = properties;
         }
         let is_pubrec = publish.qos.qos() == QoS::ExactlyOnce;
-        let tells = !is_pubrec || self.node.settings.dialect.tells_absence;
+        let tells = !is_pubrec || self.settings.dialect.tells_absence;
         let reason = match published.matched {
             false if tells => ReasonCode::NoMatchingSubscribers,
             _ => ReasonCode::Success,
@@ -170,14 +186,12 @@ impl Shard {
         origin: Origin,
         out: &mut Outbox,
     ) -> Published {
-        let (retained, destinations) = if message.retain
-            && self.node.settings.retain_available
-            && self.may_retain(topic, &message, origin)
-        {
-            self.retain(topic, &mut message)
-        } else {
-            (None, self.cache.destinations(&self.node.routes, topic))
-        };
+        let (retained, destinations) =
+            if message.retain && self.settings.retain_available && self.may_retain(topic, &message, origin) {
+                self.retain(topic, &mut message, origin.slot)
+            } else {
+                (None, self.cache.destinations(&self.node.routes, topic))
+            };
         let members = self.choose_members(&destinations, &message, origin.slot);
         let mut copies = copies(&destinations, &message);
         for member in &members {
@@ -215,6 +229,7 @@ impl Shard {
         }
         self.records.extend(retained);
         self.journal(out);
+        self.counters.copies_denied += destinations.denied as u64;
         Published { matched: !destinations.is_empty(), is_durable }
     }
 
@@ -248,7 +263,14 @@ impl Shard {
         let random = self.random();
         let client_id = publisher.and_then(|slot| self.sessions.get(slot)).map(|r| &*r.session.client_id);
         let choice = Choice { client_id: client_id.unwrap_or_default(), topic, random };
-        let member = group.choose(self.node.settings.shared_strategy, &choice)?;
+        let permits = &self.node.routes.permits;
+        // Only a filter without a Topic Name at hand, which is not for everybody, cannot be asked about.
+        let may = |member: &Member| {
+            permits.all_everything()
+                || TopicName::parse(topic, &Limits::UNLIMITED)
+                    .is_ok_and(|topic| permits.may_receive(member.subscriber.session, topic))
+        };
+        let member = group.choose(self.settings.shared_strategy, &choice, may)?;
         Some(Arc::clone(&member.alone))
     }
 
@@ -257,13 +279,26 @@ impl Shard {
         &mut self,
         topic: TopicName<'_>,
         message: &mut MessageRef<'_>,
+        publisher: Option<u32>,
     ) -> (Option<Record>, Arc<Destinations>) {
-        let Self { node, cache, .. } = self;
+        let Self { node, cache, sessions, settings, .. } = self;
         let matches = || cache.destinations(&node.routes, topic);
-        let (version, kept, destinations) = node.retained.replace_and(topic, message, matches);
+        let is_checked = settings.checks_retain_source && node.routes.permits.has_accesses();
+        let source = publisher
+            .filter(|_| is_checked)
+            .and_then(|slot| sessions.get(slot))
+            .and_then(|resident| source(&resident.session));
+        let (version, kept, destinations) = node.retained.replace_by(topic, message, source, matches);
         message.version = version;
         let body = kept.map(Body::Held);
         (Some(Record::Retained { topic: message.topic.into(), version, body }), destinations)
+    }
+
+    /// Publishes a line of the log: not retained, and kept for persistent Sessions like any other Message.
+    pub fn publish_log(&mut self, topic: &str, line: &[u8], out: &mut Outbox) {
+        let message = MessageRef { qos: QoS::ExactlyOnce, ..MessageRef::new(topic, line) };
+        let topic = TopicName::parse(topic, &Limits::UNLIMITED).expect("the node's own topics are legal");
+        self.publish(topic, message, Origin::default(), out);
     }
 
     /// Publishes a Message of the node's own, retained.
@@ -281,9 +316,41 @@ impl Shard {
         }
     }
 
+    /// The whole Topic Name of a Client whose listener has a mount point.
+    fn mounted(&self, slot: u32, topic: TopicName<'_>) -> Option<Result<String, Violation>> {
+        let connection = self.sessions.get(slot)?.session.connection.as_deref()?;
+        let whole = format!("{}{topic}", connection.mount_point()?);
+        Some(match TopicName::parse(&whole, &self.settings.topics) {
+            Ok(_) => Ok(whole),
+            Err(error) => Err(Violation::new(ReasonCode::TopicNameInvalid, error.to_string())),
+        })
+    }
+
+    /// Why a Client's PUBLISH is answered and goes no further.
+    fn refusal(
+        &self,
+        slot: u32,
+        topic: TopicName<'_>,
+        publish: &Publish<'_>,
+    ) -> Option<(ReasonCode, String)> {
+        let settings = &self.settings;
+        if publish.payload.len() > settings.payload_bytes_max {
+            let text = format!("a Message may have {} bytes of payload", settings.payload_bytes_max);
+            return Some((ReasonCode::QuotaExceeded, text));
+        }
+        if topic.as_str().starts_with(CONTROL) && !settings.takes_control {
+            return Some((ReasonCode::NotAuthorized, format!("nothing listens to {topic} here")));
+        }
+        let connection = self.sessions.get(slot)?.session.connection.as_deref()?;
+        self.denial(topic, connection.permit())
+    }
+
     /// Which rule denies publishing under this Topic Name.
-    pub(crate) fn denial(&self, topic: TopicName<'_>) -> Option<(ReasonCode, String)> {
-        let settings = &self.node.settings;
+    pub(crate) fn denial(&self, topic: TopicName<'_>, permit: &Permit) -> Option<(ReasonCode, String)> {
+        let settings = &self.settings;
+        if let Decision::Deny(refusal) = permit.publish(topic) {
+            return Some(settings.denial(format!("publishing to {topic} is not allowed: {refusal}")));
+        }
         if is_reserved(topic.as_str()) {
             return Some((ReasonCode::NotAuthorized, format!("{topic} is the node's own to publish")));
         }
@@ -301,7 +368,7 @@ impl Shard {
         topic: TopicName<'_>,
         payload: &[u8],
     ) -> Option<(ReasonCode, String)> {
-        let (retained, max) = (&self.node.retained, self.node.settings.retained_messages_max);
+        let (retained, max) = (&self.node.retained, self.settings.retained_messages_max);
         let is_one_too_many = !payload.is_empty() && retained.len() >= max && !retained.contains(topic);
         let text =
             || format!("{max} retained messages are kept and no more: delete some, or raise the limit");
@@ -316,7 +383,7 @@ impl Shard {
         violation: Violation,
         out: &mut Outbox,
     ) -> Result<(), Violation> {
-        let forgives = self.node.settings.dialect.refuses_excess_publish;
+        let forgives = self.settings.dialect.refuses_excess_publish;
         if !forgives || violation.reason != ReasonCode::ReceiveMaximumExceeded {
             return Err(violation);
         }
@@ -343,7 +410,7 @@ impl Shard {
             return;
         };
         let after: Option<BatchNumber> = is_durable.then(|| self.await_commit(slot, id, Need::Lazy, out));
-        let explains = self.node.settings.dialect.reason_strings && !text.is_empty();
+        let explains = self.settings.dialect.reason_strings && !text.is_empty();
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
         let (version, maximum) = (connection.version, connection.maximum_packet_size);
@@ -402,6 +469,13 @@ pub(crate) fn copies(
 fn is_all_journaled(destinations: &Destinations, published: QoS) -> bool {
     let mut all = destinations.shards.iter().flat_map(|(_, recipients)| recipients.iter());
     destinations.has_persistent && all.all(|recipient| recipient.is_journaled(published))
+}
+
+/// Who publishes over this Session's Network Connection.
+fn source(session: &Session) -> Option<Source<'_>> {
+    let connection = session.connection.as_deref()?;
+    let (username, realm) = (connection.username(), connection.terms.realm);
+    Some(Source { client_id: &session.client_id, username, realm })
 }
 
 /// Topic Names that mean something else when a Client publishes them. The state of a bridge is its own to tell.

@@ -376,7 +376,7 @@ impl Recovery {
 impl Shard {
     /// A recovered Session begins to live: without its Client, who was gone for so many milliseconds, or is since now.
     fn resume(&mut self, slot: u32, absent: u64, was_connected: bool, now: Now) {
-        let in_flight = self.node.settings.send.in_flight;
+        let in_flight = self.settings.send.in_flight;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         if was_connected {
@@ -410,7 +410,7 @@ impl Shard {
 
 fn settle(session: &mut Session, ordinal: Ordinal, how: Settled) {
     match how {
-        Settled::QueueFull | Settled::Expired | Settled::Replaced => {
+        Settled::QueueFull | Settled::Expired | Settled::Replaced | Settled::Denied => {
             drop(session.outbound.remove_queued(ordinal));
         }
         Settled::Damaged => drop(session.outbound.remove_unreadable(ordinal)),

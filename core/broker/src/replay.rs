@@ -26,7 +26,7 @@ impl Shard {
                 self.pass_over(made, out);
             }
         }
-        let max = self.node.settings.retained_messages_max;
+        let max = self.settings.retained_messages_max;
         let Some(resident) = self.sessions.numbered(made.slot, made.session) else { return };
         let Some(connection) = resident.session.open_connection().filter(|_| !waiting.is_empty()) else {
             return;
@@ -58,7 +58,7 @@ impl Shard {
     /// Sends on what the Client's socket has room for. A message that was replaced while it waited is passed over: the
     /// Client got the newer one already, for its Subscription was there.
     pub(crate) fn go_on_replaying(&mut self, slot: u32, now: Now, out: &mut Outbox) {
-        let limits = &self.node.settings.send;
+        let limits = &self.settings.send;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.open_connection() else { return };
         if connection.replaying.is_empty() {

@@ -6,9 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use martlet_record::{Message, MessageRef, ShardId, Time};
 use martlet_topic::{Limits, NameMap, TopicFilter, TopicName};
 
+use crate::permits::Source;
 use crate::sync::RwLock;
 
 const STRIPES: usize = 16;
@@ -24,8 +27,18 @@ pub struct Retained {
 #[derive(Debug)]
 struct Stripe {
     names: NameMap<Arc<Message>>,
+    /// Who published them, where that is remembered.
+    sources: HashMap<Box<str>, Origin, FixedState>,
     /// Since the last checkpoint.
     deleted: Vec<Deleted>,
+}
+
+/// Who published a retained message.
+#[derive(Debug)]
+struct Origin {
+    client_id: Box<str>,
+    username: Option<Box<str>>,
+    realm: u16,
 }
 
 /// A retained message that was deleted.
@@ -40,7 +53,13 @@ impl Retained {
     pub fn new(seed: u64) -> Self {
         Self {
             stripes: (0..STRIPES)
-                .map(|_| RwLock::new(Stripe { names: NameMap::new(seed), deleted: Vec::new() }))
+                .map(|_| {
+                    RwLock::new(Stripe {
+                        names: NameMap::new(seed),
+                        sources: HashMap::with_hasher(FixedState::with_seed(seed)),
+                        deleted: Vec::new(),
+                    })
+                })
                 .collect(),
             version: AtomicU64::new(0),
             count: AtomicUsize::new(0),
@@ -82,7 +101,19 @@ impl Retained {
         message: &MessageRef<'_>,
         then: impl FnOnce() -> T,
     ) -> (u64, Option<Arc<Message>>, T) {
+        self.replace_by(topic, message, None, then)
+    }
+
+    /// As [`Retained::replace_and`], and remembers who published.
+    pub fn replace_by<T>(
+        &self,
+        topic: TopicName<'_>,
+        message: &MessageRef<'_>,
+        source: Option<Source<'_>>,
+        then: impl FnOnce() -> T,
+    ) -> (u64, Option<Arc<Message>>, T) {
         let mut names = self.stripe(topic).write();
+        names.remember(topic, source.filter(|_| !message.payload.is_empty()));
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         if message.payload.is_empty() {
             if names.names.remove(topic).is_some() {
@@ -164,9 +195,38 @@ impl Retained {
         found
     }
 
+    /// Asks `may` about whoever published what is retained under this Topic Name; true when nobody remembers.
+    pub(crate) fn ask_source(&self, topic: TopicName<'_>, may: impl FnOnce(Source<'_>) -> bool) -> bool {
+        self.stripe(topic).read().sources.get(topic.as_str()).is_none_or(|origin| may(origin.as_source()))
+    }
+
     fn stripe(&self, topic: TopicName<'_>) -> &RwLock<Stripe> {
         let home = ShardId::home_of(topic.as_str());
         &self.stripes[home.index() % STRIPES]
+    }
+}
+
+impl Stripe {
+    /// Notes who published, if that is to be remembered.
+    fn remember(&mut self, topic: TopicName<'_>, source: Option<Source<'_>>) {
+        let Some(source) = source else {
+            if !self.sources.is_empty() {
+                self.sources.remove(topic.as_str());
+            }
+            return;
+        };
+        // Mostly it is the same as before.
+        if self.sources.get(topic.as_str()).is_none_or(|origin| origin.as_source() != source) {
+            let Source { client_id, username, realm } = source;
+            let origin = Origin { client_id: client_id.into(), username: username.map(Into::into), realm };
+            self.sources.insert(topic.as_str().into(), origin);
+        }
+    }
+}
+
+impl Origin {
+    fn as_source(&self) -> Source<'_> {
+        Source { client_id: &self.client_id, username: self.username.as_deref(), realm: self.realm }
     }
 }
 

@@ -15,6 +15,7 @@ use martlet_record::{SessionNumber, ShardId};
 use martlet_topic::{FilterMap, SubscriptionFilter, TopicFilter, TopicName};
 
 use crate::destinations::{Destinations, Own, Recipient};
+use crate::permits::Permits;
 use crate::shared::Group;
 use crate::subscribers::Subscribers;
 use crate::sync::{AtomicU32, Ordering, RwLock};
@@ -51,6 +52,8 @@ pub struct Routes {
     wild: RwLock<FilterMap<Entry>>,
     versions: Versions,
     hasher: FixedState,
+    /// Who of those may not receive everything.
+    pub(crate) permits: Permits,
 }
 
 type ExactTable = RwLock<HashMap<Box<str>, Entry, FixedState>>;
@@ -97,6 +100,7 @@ impl Routes {
                 everywhere: AtomicU32::new(0),
             },
             hasher,
+            permits: Permits::new(seed),
         }
     }
 
@@ -130,6 +134,16 @@ impl Routes {
                 entry.groups.remove(filter);
             }
         });
+    }
+
+    /// Something about a Subscription to this filter changed that matches remembered elsewhere depend on.
+    pub(crate) fn touch(&self, filter: &TopicFilter) {
+        if filter.has_wildcard() {
+            self.bump_wild(filter);
+        } else {
+            let hash = self.hash(filter.as_str());
+            self.versions.exact[usize::from(stripe(hash, EXACT_VERSIONS))].fetch_add(1, Ordering::Release);
+        }
     }
 
     /// The group of a Shared Subscription, while it has members.

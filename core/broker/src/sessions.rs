@@ -28,6 +28,8 @@ pub(crate) struct Resident {
     pub(crate) tally: Option<Box<Ledger>>,
     /// Its first dropped Message was told.
     pub(crate) drop_told: bool,
+    /// Its first refused PUBLISH was told.
+    pub(crate) refusal_told: bool,
     /// Publishers to it are refused.
     pub(crate) gate_is_closed: bool,
     /// It is among those the journal will hear were sent copies.
@@ -66,6 +68,7 @@ impl Sessions {
             armed: None,
             tally: None,
             drop_told: false,
+            refusal_told: false,
             gate_is_closed: false,
             is_sending: false,
         }));
@@ -132,4 +135,14 @@ impl Sessions {
 fn hash_of(slots: &[Option<Box<Resident>>], hasher: &FixedState, slot: u32) -> u64 {
     let resident = slots[slot as usize].as_ref().expect("an indexed slot is taken");
     hasher.hash_one(&*resident.session.client_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_for_each_session_is_small() {
+        assert!(size_of::<Resident>() <= 144, "{}", size_of::<Resident>());
+    }
 }

@@ -37,8 +37,14 @@ pub struct Settings {
     pub default_session_expiry: u32,
     /// Maximum Packet Size we accept: a larger packet ends its Network Connection with 0x95.
     pub maximum_packet_size: u32,
-    /// Bytes of payload a Message may have: a larger one is answered with 0x95 and not published.
+    /// Bytes of payload a Message may have: a larger one is answered with 0x97 and not published.
     pub payload_bytes_max: usize,
+    /// A retained message whose publisher may no longer publish it is not sent.
+    pub checks_retain_source: bool,
+    /// PUBLISH to `$CONTROL/#` goes to the node, which answers through [`crate::Shard::send_to`]; else it is refused.
+    pub takes_control: bool,
+    /// The log is told of every Subscription that is made or deleted.
+    pub notices_subscriptions: bool,
     /// Every Client Identifier must begin so; a Client with another is refused with 0x87.
     pub client_ids_begin: Option<Arc<str>>,
     /// Our Receive Maximum.
@@ -85,6 +91,9 @@ impl Settings {
             default_session_expiry: dialect.default_session_expiry,
             maximum_packet_size: dialect.maximum_packet_size,
             payload_bytes_max: usize::MAX,
+            checks_retain_source: true,
+            takes_control: false,
+            notices_subscriptions: false,
             client_ids_begin: None,
             receive_maximum: dialect.receive_maximum,
             topic_alias_maximum: dialect.topic_alias_maximum,

@@ -20,13 +20,15 @@ use crate::outbox::{Closing, Outbox};
 use crate::sessions::{Resident, Sessions};
 use crate::snapshot::Snapshot;
 use crate::timers::{Entry, Timers};
-use crate::{Counters, Destinations, Ledger, Node};
+use crate::{Counters, Destinations, Ledger, Node, Settings};
 
 /// A set of Sessions with their timers and their view of the routes.
 #[derive(Debug)]
 pub struct Shard {
     pub(crate) id: ShardId,
     pub(crate) node: Arc<Node>,
+    /// What the operator chose.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) policy: PublishPolicy,
     pub(crate) sessions: Sessions,
     pub(crate) timers: Timers,
@@ -65,6 +67,7 @@ impl Shard {
         let seed = node.seed ^ (id.index() as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             id,
+            settings: Arc::clone(&node.settings),
             policy: node.settings.publish_policy(),
             sessions: Sessions::new(seed),
             timers: Timers::default(),
@@ -150,7 +153,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let Some(resident) = self.sessions.connected(slot, connection) else { return };
-        let with_text = self.node.settings.dialect.reason_strings;
+        let with_text = self.settings.dialect.reason_strings;
         if let Some(open) = resident.session.open_connection() {
             // Even a Client that wants no problem information gets a Reason String here [MQTT-3.1.2-29].
             let maximum = open.maximum_packet_size;
@@ -251,7 +254,7 @@ impl Shard {
 
     /// Sends what a Session's Client may have now.
     pub(crate) fn send_queued(&mut self, slot: u32, now: Now, out: &mut Outbox) {
-        let limits = &self.node.settings.send;
+        let limits = &self.settings.send;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         let Some(connection) = session.open_connection().map(|connection| connection.id) else { return };
@@ -340,15 +343,15 @@ impl Shard {
     /// How safe must be what this Session is promised?
     pub(crate) fn need_of(&self, slot: u32) -> Need {
         let connection = self.sessions.get(slot).and_then(|resident| resident.session.connection.as_ref());
-        connection.and_then(|connection| connection.need).unwrap_or(self.node.settings.need)
+        connection.and_then(|connection| connection.terms.need).unwrap_or(self.settings.need)
     }
 
     /// How safe must a Message under this Topic Name be? Where its publisher's listener and its topic differ the
     /// stricter counts; where neither says, the node's.
     pub(crate) fn need_of_topic(&self, topic: TopicName<'_>, publisher: Option<u32>) -> Need {
-        let settings = &self.node.settings;
+        let settings = &self.settings;
         let resident = publisher.and_then(|slot| self.sessions.get(slot));
-        let of_listener = resident.and_then(|resident| resident.session.connection.as_ref()?.need);
+        let of_listener = resident.and_then(|resident| resident.session.connection.as_ref()?.terms.need);
         let mut rules = settings.topic_needs.iter();
         let of_topic = rules.find(|(filter, _)| filter.matches(topic)).map(|(_, need)| *need);
         of_listener.max(of_topic).unwrap_or(settings.need)

@@ -126,33 +126,38 @@ impl Group {
         self.members.iter().find(|member| member.subscriber.session == session)
     }
 
-    /// Chooses who gets a Message; `None` when there is no member.
-    pub fn choose(&self, strategy: SharedStrategy, choice: &Choice<'_>) -> Option<&Member> {
+    /// Chooses who gets a Message; `None` when there is no member that `may` have it.
+    pub fn choose(
+        &self,
+        strategy: SharedStrategy,
+        choice: &Choice<'_>,
+        may: impl Fn(&Member) -> bool,
+    ) -> Option<&Member> {
         let start = match strategy {
             SharedStrategy::RoundRobin => self.cursor.turn.fetch_add(1, Ordering::Relaxed),
             SharedStrategy::Random => index(choice.random),
-            SharedStrategy::Sticky => return self.choose_sticky(),
+            SharedStrategy::Sticky => return self.choose_sticky(&may),
             SharedStrategy::HashClient => index(stable_hash(choice.client_id)),
             SharedStrategy::HashTopic => index(stable_hash(choice.topic)),
         };
-        self.from(start)
+        self.from(start, &may)
     }
 
-    fn choose_sticky(&self) -> Option<&Member> {
+    fn choose_sticky(&self, may: &impl Fn(&Member) -> bool) -> Option<&Member> {
         let stuck = SessionNumber(self.cursor.sticky.load(Ordering::Relaxed));
-        let member =
-            self.members.iter().find(|member| member.subscriber.session == stuck && member.is_ready());
-        let member = member.or_else(|| self.from(0))?;
+        let is_it = |member: &&Member| member.subscriber.session == stuck && member.is_ready() && may(member);
+        let member = self.members.iter().find(is_it).or_else(|| self.from(0, may))?;
         self.cursor.sticky.store(member.subscriber.session.0, Ordering::Relaxed);
         Some(member)
     }
 
     /// The member a place falls on: of those that are connected and have room if there are any, else of those that have
     /// room, else of all.
-    fn from(&self, place: usize) -> Option<&Member> {
+    fn from(&self, place: usize, may: &impl Fn(&Member) -> bool) -> Option<&Member> {
         let among = |wanted: fn(&Member) -> bool| {
-            let count = self.members.iter().filter(|member| wanted(member)).count();
-            self.members.iter().filter(|member| wanted(member)).nth(place.checked_rem(count)?)
+            let all = || self.members.iter().filter(|member| wanted(member) && may(member));
+            let count = all().count();
+            all().nth(place.checked_rem(count)?)
         };
         among(Member::is_ready).or_else(|| among(Member::is_open)).or_else(|| among(|_| true))
     }
@@ -213,7 +218,7 @@ mod tests {
 
     fn chosen(group: &Group, strategy: SharedStrategy, topic: &str, random: u64) -> u64 {
         let choice = Choice { client_id: "publisher", topic, random };
-        group.choose(strategy, &choice).expect("there are members").subscriber.session.0
+        group.choose(strategy, &choice, |_| true).expect("there are members").subscriber.session.0
     }
 
     #[test]

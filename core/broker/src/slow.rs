@@ -10,7 +10,7 @@ use crate::outbox::{Notice, Outbox};
 impl Shard {
     /// Closes or opens the gate of a Session to publishers, where its policy has one.
     pub(crate) fn watch_gate(&mut self, slot: u32) {
-        let limits = &self.node.settings.queue;
+        let limits = &self.settings.queue;
         if !limits.has_gates() {
             return;
         }
@@ -41,7 +41,7 @@ impl Shard {
 
     /// Tells the log, once for each Session, that its queue dropped a Message.
     pub(crate) fn tell_drop(&mut self, slot: u32, out: &mut Outbox) {
-        let limits = self.node.settings.queue;
+        let limits = self.settings.queue;
         let Some(resident) = self.sessions.get_mut(slot).filter(|resident| !resident.drop_told) else {
             return;
         };

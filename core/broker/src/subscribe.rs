@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use martlet_access::Decision;
 use martlet_packet::{
-    Packet, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
+    Packet, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscriptionOptions, UnsubAck, Unsubscribe,
 };
-use martlet_record::{Body, Message, Now, Record, ReplayedCopy, SubscribeRecord};
+use martlet_record::{Body, Message, Now, Record, ReplayedCopy, SessionNumber, SubscribeRecord};
 use martlet_session::{Connection, Session, Subscription, Violation, encode_explained};
-use martlet_topic::{Error, SubscriptionFilter};
+use martlet_topic::{Error, Limits, SubscriptionFilter, TopicFilter, TopicName};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Notice, Outbox};
 use crate::routes::Subscriber;
 use crate::{Node, Shard};
 
@@ -53,6 +53,9 @@ impl Shard {
                     ReasonCode::QuotaExceeded
                 }
                 Asked::Allowed(filter, options) => {
+                    if self.settings.notices_subscriptions {
+                        self.tell_subscription(slot, &filter, options.qos, out);
+                    }
                     made.extend(self.grant(slot, filter, options, subscribe.subscription_id, now));
                     replayed += made.last().map_or(0, |made| made.replayed.len());
                     options.qos.into()
@@ -76,9 +79,16 @@ impl Shard {
         Ok(())
     }
 
+    fn tell_subscription(&self, slot: u32, filter: &SubscriptionFilter, qos: QoS, out: &mut Outbox) {
+        if let Some(resident) = self.sessions.get(slot) {
+            let (client_id, filter) = (resident.session.client_id.clone(), filter.clone());
+            out.notices.push(Notice::Subscribed { client_id, qos, filter });
+        }
+    }
+
     /// Why one more Subscription would be too much: for the Session, or for what one SUBSCRIBE may bring.
     fn excess_subscription(&self, slot: u32, filter: &SubscriptionFilter, replayed: usize) -> Option<String> {
-        let max = self.node.settings.subscriptions_max;
+        let max = self.settings.subscriptions_max;
         let subscriptions = &self.sessions.get(slot)?.session.subscriptions;
         if subscriptions.len() >= max && subscriptions.get(filter).is_none() {
             return Some(format!("a Session may have {max} Subscriptions and no more"));
@@ -97,7 +107,7 @@ impl Shard {
         filter: &str,
         options: SubscriptionOptions,
     ) -> Result<Asked, Violation> {
-        let settings = &self.node.settings;
+        let settings = &self.settings;
         let filter = match SubscriptionFilter::parse(filter, &settings.topics) {
             Ok(filter) => filter,
             Err(error) => {
@@ -109,14 +119,26 @@ impl Shard {
             // [MQTT-3.8.3-4]
             return Err(Violation::protocol("No Local cannot be set on a Shared Subscription"));
         }
+        let filter = match connection.mount_point() {
+            None => filter,
+            Some(mount_point) => match mounted(&filter, mount_point, &settings.topics) {
+                Ok(filter) => filter,
+                Err(error) => return Ok(Asked::Refused(ReasonCode::TopicFilterInvalid, error.to_string())),
+            },
+        };
+        if let Decision::Deny(refusal) = connection.permit().subscribe(&filter) {
+            let (reason, text) =
+                settings.denial(format!("subscribing to {filter} is not allowed: {refusal}"));
+            return Ok(Asked::Refused(reason, text));
+        }
         if let Decision::Deny(rule) = settings.rules.subscribe(&filter.filter) {
             let (reason, text) = settings.denial(format!("subscribing to {rule} is denied to all"));
             return Ok(Asked::Refused(reason, text));
         }
         let options = SubscriptionOptions {
-            qos: options.qos.min(settings.maximum_qos),
-            no_local: options.no_local || (connection.is_bridge && !filter.is_shared()),
-            retain_as_published: options.retain_as_published || connection.is_bridge,
+            qos: options.qos.min(settings.maximum_qos).min(connection.terms.maximum_qos),
+            no_local: options.no_local || (connection.is_bridge() && !filter.is_shared()),
+            retain_as_published: options.retain_as_published || connection.is_bridge(),
             ..options
         };
         Ok(Asked::Allowed(filter, options))
@@ -160,12 +182,30 @@ impl Shard {
             insert();
             return Vec::new();
         }
-        let messages = retained.matching_after(&filter.filter, now.time, insert).into_iter();
+        let mut messages = retained.matching_after(&filter.filter, now.time, insert);
+        self.retain_permitted(subscriber.session, &mut messages);
         let copy = |message: Arc<Message>| ReplayedCopy {
             qos: options.qos.min(message.qos),
             body: Body::Held(message),
         };
-        messages.map(copy).collect()
+        messages.into_iter().map(copy).collect()
+    }
+
+    /// Leaves out the retained messages a Session may not receive, and those whose publishers may no longer publish
+    /// them.
+    fn retain_permitted(&self, session: SessionNumber, messages: &mut Vec<Arc<Message>>) {
+        let Node { routes, retained, .. } = &*self.node;
+        let permits = &routes.permits;
+        if let Some(holder) = permits.of(session) {
+            messages.retain(|message| holder.permit.receive(topic_of(message)).is_allowed());
+        }
+        if self.settings.checks_retain_source && permits.has_accesses() {
+            let may = |message: &Arc<Message>| {
+                let topic = topic_of(message);
+                retained.ask_source(topic, |source| permits.now_of(source).publish(topic).is_allowed())
+            };
+            messages.retain(may);
+        }
     }
 
     /// SUBACK, of a persistent Session after its commit.
@@ -178,7 +218,7 @@ impl Shard {
         after: Option<martlet_record::BatchNumber>,
         out: &mut Outbox,
     ) {
-        let with_text = self.node.settings.dialect.reason_strings;
+        let with_text = self.settings.dialect.reason_strings;
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
         let (id, version, maximum) = (connection.id, connection.version, connection.maximum_packet_size);
@@ -202,19 +242,34 @@ impl Shard {
         unsubscribe: &Unsubscribe<'_>,
         out: &mut Outbox,
     ) -> Result<(), Violation> {
-        let limits = self.node.settings.topics;
+        let limits = self.settings.topics;
+        let notices = self.settings.notices_subscriptions;
         let Some(resident) = self.sessions.get_mut(slot) else { return Ok(()) };
         let session = &mut resident.session;
-        let Some(connection) = session.connection.as_ref().map(|connection| connection.id) else {
-            return Ok(());
-        };
-        let filters = unsubscribe.filters.iter().map(|filter| SubscriptionFilter::parse(filter, &limits));
+        let Some(state) = session.connection.as_deref() else { return Ok(()) };
+        let connection = state.id;
+        let filters = unsubscribe.filters.iter().map(|filter| {
+            let filter = SubscriptionFilter::parse(filter, &limits)?;
+            match state.mount_point() {
+                Some(mount_point) => mounted(&filter, mount_point, &limits),
+                None => Ok(filter),
+            }
+        });
         let filters: Vec<_> = filters
             .collect::<Result<_, _>>()
             .map_err(|error| Violation::new(ReasonCode::MalformedPacket, error.to_string()))?;
         let mut reasons = Vec::with_capacity(filters.len());
         let mut removed = false;
         for filter in filters {
+            let Some(state) = session.connection.as_deref() else { break };
+            if !state.permit().unsubscribe(&filter).is_allowed() {
+                reasons.push(ReasonCode::NotAuthorized);
+                continue;
+            }
+            if notices {
+                let (client_id, filter) = (session.client_id.clone(), filter.clone());
+                out.notices.push(Notice::Unsubscribed { client_id, filter });
+            }
             if session.subscriptions.remove(&filter).is_none() {
                 reasons.push(ReasonCode::NoSubscriptionExisted);
                 continue;
@@ -266,6 +321,20 @@ pub(crate) fn subscriber(
         persistent: session.is_persistent(),
         id,
     }
+}
+
+/// The whole filter of a Client whose listener has a mount point.
+fn mounted(
+    filter: &SubscriptionFilter,
+    mount_point: &str,
+    limits: &Limits,
+) -> Result<SubscriptionFilter, Error> {
+    let whole = format!("{mount_point}{}", filter.filter);
+    Ok(SubscriptionFilter { share: filter.share.clone(), filter: TopicFilter::parse(&whole, limits)? })
+}
+
+fn topic_of(message: &Message) -> TopicName<'_> {
+    TopicName::parse(message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in")
 }
 
 /// A filter that cannot be one: MQTT 5 has a code for it; where it has not, or the dialect will not use it, the packet is

@@ -17,7 +17,8 @@ impl Shard {
         let client_id = session.client_id.clone();
         let topic =
             TopicName::parse(will.message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
-        if let Some((_, text)) = self.denial(topic) {
+        let permit = self.node.routes.permits.of(number).map(|holder| holder.permit).unwrap_or_default();
+        if let Some((_, text)) = self.denial(topic, &permit) {
             out.notices.push(Notice::WillRefused { client_id, text });
             if recorded {
                 let (session, at) = (number, now.wall);

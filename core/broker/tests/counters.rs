@@ -27,6 +27,8 @@ fn a_conversation_is_counted_packet_by_packet() {
         publish_sent: 3,
         publish_sent_bytes: 5 + 7 + 1,
         qos0_dropped: 0,
+        publish_refused: 0,
+        copies_denied: 0,
         sessions: 2,
         connected: 2,
         subscriptions: 3,
@@ -42,7 +44,7 @@ fn a_conversation_is_counted_packet_by_packet() {
 #[test]
 fn the_books_add_up_or_say_so() {
     let balanced = Ledger {
-        accepted: 45,
+        accepted: 55,
         delivered: 1,
         in_flight: 2,
         stored: 3,
@@ -52,10 +54,11 @@ fn the_books_add_up_or_say_so() {
         dropped_too_large: 7,
         dropped_refused: 8,
         dropped_damaged: 9,
+        dropped_denied: 10,
     };
     assert!(balanced.is_balanced());
-    assert_eq!(balanced.dropped(), 30);
-    assert!(!Ledger { accepted: 44, ..balanced }.is_balanced());
+    assert_eq!(balanced.dropped(), 40);
+    assert!(!Ledger { accepted: 54, ..balanced }.is_balanced());
     assert!(!Ledger { dropped_refused: 7, ..balanced }.is_balanced());
 }
 

@@ -333,6 +333,8 @@ pub enum Settled {
     Replaced,
     /// The disk gave back something else than was written.
     Damaged,
+    /// The Client may no longer receive it.
+    Denied,
 }
 
 /// Why a Session ended.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use martlet_access::Permit;
 use martlet_packet::{PacketId, Version};
-use martlet_record::{BatchNumber, Message, Need, Time};
+use martlet_record::{BatchNumber, Message, Time};
 
 use crate::{
-    ConnectRequest, Exchange, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Terms, Vacant,
+    Authentication, ConnectRequest, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Standing,
+    Terms, Vacant,
 };
 
 /// Names a Network Connection of a runner; never confused with a later one in the same place.
@@ -29,14 +30,8 @@ pub struct Connection {
     pub version: Version,
     /// CONNACK has left: until then it is sent nothing else [MQTT-3.2.0-1].
     pub open: bool,
-    /// It says it is a bridge.
-    pub is_bridge: bool,
-    /// How safe what this Client is promised must be, if its listener says.
-    pub need: Option<Need>,
     /// The terms of its listener.
     pub terms: Arc<Terms>,
-    /// What its Client may do.
-    pub permit: Permit,
     /// Keep Alive in force.
     pub keep_alive: KeepAlive,
     /// When it was last heard.
@@ -48,7 +43,7 @@ pub struct Connection {
     /// Reason Strings and User Properties may be sent on any packet [MQTT-3.1.2-29].
     pub wants_problem_information: bool,
     /// QoS 1 Messages from the Client whose PUBACK waits for a commit.
-    pub unacknowledged: u32,
+    pub unacknowledged: u16,
     /// An answer it must get is larger than it takes.
     pub cannot_answer: bool,
     /// The unreleased QoS 2 Message that was repeated last.
@@ -61,8 +56,7 @@ pub struct Connection {
     pending: Option<Box<VecDeque<PendingReply>>>,
     /// Retained messages with QoS 0 that wait until the socket took those before them.
     pub replaying: Rare<VecDeque<Replaying>>,
-    /// The Authentication Method of its CONNECT and the exchange under way.
-    pub authentication: Option<Box<Authentication>>,
+    standing: Option<Box<Standing>>,
 }
 
 /// A retained message that one Subscription brings.
@@ -81,15 +75,6 @@ impl Vacant for VecDeque<Replaying> {
     }
 }
 
-/// Enhanced authentication on an open Network Connection.
-#[derive(Debug)]
-pub struct Authentication {
-    /// The method of the CONNECT: no other is allowed later [MQTT-4.12.1-1].
-    pub method: Box<str>,
-    /// A re-authentication under way.
-    pub exchange: Option<Box<dyn Exchange>>,
-}
-
 /// Encoded packets that may leave once a batch is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingReply {
@@ -104,15 +89,11 @@ pub struct PendingReply {
 impl Connection {
     /// The state a CONNECT asks for.
     pub fn new(id: ConnectionId, request: &ConnectRequest, keep_alive: u16, now: Time) -> Self {
-        let method = request.authentication_method.clone();
         Self {
             id,
             version: request.version,
             open: false,
-            is_bridge: request.is_bridge,
-            need: request.need.or(request.terms.need),
             terms: Arc::clone(&request.terms),
-            permit: request.permit.clone(),
             keep_alive: KeepAlive(keep_alive),
             heard: now,
             receive_maximum: request.receive_maximum,
@@ -125,8 +106,41 @@ impl Connection {
             aliases_out: OutgoingAliases::new(request.topic_alias_maximum),
             pending: None,
             replaying: Rare::default(),
-            authentication: method.map(|method| Box::new(Authentication { method, exchange: None })),
+            standing: Standing::of(request),
         }
+    }
+
+    /// What its Client may do.
+    pub fn permit(&self) -> &Permit {
+        static EVERYTHING: Permit = Permit::everything();
+        self.standing.as_deref().map_or(&EVERYTHING, |standing| &standing.permit)
+    }
+
+    /// From here its Client may do this.
+    pub fn set_permit(&mut self, permit: Permit) {
+        if self.standing.is_some() || !permit.is_everything() {
+            self.standing.get_or_insert_default().permit = permit;
+        }
+    }
+
+    /// The User Name of its Client.
+    pub fn username(&self) -> Option<&str> {
+        self.standing.as_deref()?.username.as_deref()
+    }
+
+    /// Does it say it is a bridge?
+    pub fn is_bridge(&self) -> bool {
+        self.standing.as_deref().is_some_and(|standing| standing.is_bridge)
+    }
+
+    /// What stands before every topic of its Client, who does not see it.
+    pub fn mount_point(&self) -> Option<&str> {
+        self.terms.mount_point.as_deref()
+    }
+
+    /// Its enhanced authentication, if CONNECT named a method.
+    pub fn authentication(&mut self) -> Option<&mut Authentication> {
+        self.standing.as_deref_mut()?.authentication.as_mut()
     }
 
     /// Topic Aliases of the Client.
@@ -190,7 +204,7 @@ impl Connection {
     pub fn release(&mut self, outgoing: &mut Outgoing, committed: BatchNumber) {
         let Some(pending) = &mut self.pending else { return };
         while let Some(reply) = pending.pop_front_if(|reply| reply.after <= committed) {
-            self.unacknowledged -= u32::from(reply.is_puback);
+            self.unacknowledged -= u16::from(reply.is_puback);
             outgoing.append(&reply.bytes);
         }
         if pending.is_empty() {

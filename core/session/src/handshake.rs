@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use martlet_access::Permit;
 use martlet_packet::{Auth, ConnAck, Connect, Packet, QoS, ReasonCode, Version};
-use martlet_record::Need;
 use martlet_topic::{Limits, TopicName};
 
 use crate::auth::encode_auth;
@@ -71,8 +70,6 @@ impl HandshakePolicy {
 /// A CONNECT that was accepted, ready for the Client's home shard.
 #[derive(Debug)]
 pub struct ConnectRequest {
-    /// How safe what this Client is promised must be; whoever owns its listener sets it, if that says.
-    pub need: Option<Need>,
     /// The terms of its listener.
     pub terms: Arc<Terms>,
     /// What it may do: everything, until whoever knows it says otherwise.
@@ -268,7 +265,6 @@ impl ConnectRequest {
         let properties = &connect.properties;
         let mount_point = terms.mount_point.as_deref().unwrap_or_default();
         Self {
-            need: None,
             terms: Arc::clone(terms),
             permit: Permit::everything(),
             username: connect.user_name.map(Into::into),

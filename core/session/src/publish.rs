@@ -49,7 +49,7 @@ impl Session {
         let topic = resolve(connection, publish, alias, policy)?;
         let topic = TopicName::parse(topic, &policy.topics)
             .map_err(|error| Violation::new(invalid_topic(connection.version, policy), error.to_string()))?;
-        check_capabilities(publish, policy)?;
+        check_capabilities(publish, policy.maximum_qos.min(connection.terms.maximum_qos), policy)?;
         if let PublishQoS::ExactlyOnce(id) = publish.qos
             && self.inbound.contains(id)
         {
@@ -59,7 +59,7 @@ impl Session {
             }
             return Ok(Inbound::Duplicate(id));
         }
-        let unanswered = self.inbound.len() + connection.unacknowledged as usize;
+        let unanswered = self.inbound.len() + usize::from(connection.unacknowledged);
         // MQTT 3 has no Receive Maximum, but no more Packet Identifiers either.
         let most = if connection.version.is_v5() { policy.receive_maximum } else { u16::MAX };
         if publish.qos.qos() > QoS::AtMostOnce && unanswered >= usize::from(most) {
@@ -85,7 +85,7 @@ fn resolve<'a>(
         // [MQTT-3.3.4-6]
         return Err(Violation::protocol("a Client must not send a Subscription Identifier in PUBLISH"));
     }
-    let maximum = policy.topic_alias_maximum;
+    let maximum = connection.terms.topic_alias_maximum.unwrap_or(policy.topic_alias_maximum);
     match publish.topic_alias {
         None if publish.topic.is_empty() && connection.version.is_v5() => {
             Err(Violation::protocol("PUBLISH has neither a Topic Name nor a Topic Alias"))
@@ -112,10 +112,14 @@ fn invalid_topic(version: Version, policy: &PublishPolicy) -> ReasonCode {
     }
 }
 
-fn check_capabilities(publish: &Publish<'_>, policy: &PublishPolicy) -> Result<(), Violation> {
-    if publish.qos.qos() > policy.maximum_qos {
+fn check_capabilities(
+    publish: &Publish<'_>,
+    maximum_qos: QoS,
+    policy: &PublishPolicy,
+) -> Result<(), Violation> {
+    if publish.qos.qos() > maximum_qos {
         // [MQTT-3.2.2-11]
-        let text = format!("the QoS is above the Maximum QoS {}", u8::from(policy.maximum_qos));
+        let text = format!("the QoS is above the Maximum QoS {}", u8::from(maximum_qos));
         return Err(Violation::new(ReasonCode::QoSNotSupported, text));
     }
     if publish.retain && !policy.retain_available {

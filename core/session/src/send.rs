@@ -8,6 +8,7 @@ use martlet_packet::{
     Version,
 };
 use martlet_record::{MessageRef, Ordinal, Settled, Stored, Time};
+use martlet_topic::{Limits, TopicName};
 
 use crate::outbound::packet_id;
 use crate::{Connection, CopyState, MessageCopy, Outgoing, ReadAhead, Session};
@@ -192,9 +193,16 @@ impl Session {
             return;
         }
         while let Some(first) = self.outbound.first_queued() {
-            if first.is_expired(now) {
+            let ends = if first.is_expired(now) {
+                Some(Settled::Expired)
+            } else if is_denied(connection, first) {
+                Some(Settled::Denied)
+            } else {
+                None
+            };
+            if let Some(how) = ends {
                 if let Some((ordinal, copy)) = self.outbound.pop_queued() {
-                    settle(ordinal, copy, Settled::Expired);
+                    settle(ordinal, copy, how);
                 }
                 continue;
             }
@@ -224,6 +232,18 @@ impl Session {
             }
         }
     }
+}
+
+/// May the Client no longer receive what was queued for it? It was asked when the copy was made, unless the rules
+/// changed since, or the node did not know them then.
+fn is_denied(connection: &Connection, copy: &MessageCopy) -> bool {
+    let permit = connection.permit();
+    if permit.is_everything() {
+        return false;
+    }
+    let Some(message) = copy.message() else { return false };
+    let topic = TopicName::parse(message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
+    !permit.receive(topic).is_allowed()
 }
 
 /// PUBREL to a Client [MQTT-4.3.3-4].
@@ -284,11 +304,12 @@ fn send_publish(
         return Sent::Expired;
     }
     let version = connection.version;
+    let topic = below_mount_point(connection, message.topic);
     let mut publish = Publish {
         dup,
         retain: delivery.retain,
         qos,
-        topic: message.topic,
+        topic,
         topic_alias: None,
         message_expiry: message.expires.map(|expires| remaining(expires, now)),
         subscription_ids: Cow::Borrowed(delivery.subscription_ids),
@@ -308,10 +329,10 @@ fn send_publish(
     }
     if has_room_for_alias
         && let Some((alias, is_known)) =
-            connection.aliases_out.as_mut().and_then(|aliases| aliases.alias(message.topic))
+            connection.aliases_out.as_mut().and_then(|aliases| aliases.alias(topic))
     {
         publish.topic_alias = Some(alias);
-        publish.topic = if is_known { "" } else { message.topic };
+        publish.topic = if is_known { "" } else { topic };
     }
     match delivery.payload {
         Some(payload) if payload.len() > SHARED_PAYLOAD_BYTES => {
@@ -321,6 +342,13 @@ fn send_publish(
         _ => publish.encode(version, outgoing.buffer()),
     }
     Sent::Sent
+}
+
+/// A Topic Name as the Client knows it. One that does not lie below its mount point came to its Session over another
+/// listener, and keeps its whole name.
+fn below_mount_point<'a>(connection: &Connection, topic: &'a str) -> &'a str {
+    let below = connection.mount_point().and_then(|mount_point| topic.strip_prefix(mount_point));
+    below.filter(|rest| !rest.is_empty()).unwrap_or(topic)
 }
 
 /// A PUBLISH that came in with the greatest length there is may need a byte more on its way out.

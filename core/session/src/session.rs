@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn a_session_is_small() {
         assert!(size_of::<Session>() <= 128, "{}", size_of::<Session>());
-        assert!(size_of::<Connection>() <= 128, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 80, "{}", size_of::<Connection>());
     }
 }

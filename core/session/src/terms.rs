@@ -11,6 +11,8 @@ use martlet_record::Need;
 /// The terms of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
+    /// Which listener it is.
+    pub listener: u16,
     /// Which rules of access hold here: all listeners share number 0 unless each has its own.
     pub realm: u16,
     /// How safe what Clients are promised must be.
@@ -34,6 +36,7 @@ pub struct Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
+            listener: 0,
             realm: 0,
             need: None,
             maximum_qos: QoS::ExactlyOnce,

@@ -1,8 +1,6 @@
 //! From the first packet to an admitted Client, or to a refusal in the words of its version.
 
-use std::sync::Arc;
-
-use martlet_packet::{Connect, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode, Version, Will};
+use martlet_packet::{Connect, Packet, Properties, PropertiesBuf, Property, ReasonCode, Version, Will};
 use martlet_session::{ConnectRequest, Handshake, HandshakePolicy, Progress};
 use martlet_topic::Limits;
 

@@ -235,7 +235,6 @@ impl Play {
 
 fn request(receive_maximum: u16) -> ConnectRequest {
     ConnectRequest {
-        need: None,
         terms: Terms::none(),
         permit: Permit::everything(),
         username: None,

@@ -1,10 +1,14 @@
 //! Packets as a test writes them: encoded at once, so that what a Client sends passes the real decoder.
 
+use std::sync::Arc;
+
+use martlet_access::Permit;
 use martlet_packet::{
     Ack, Auth, Connect, Disconnect, Packet, PacketId, Properties, PropertiesBuf, Property, Publish,
     PublishQoS, QoS, ReasonCode, Subscribe, SubscriptionOptions, Unsubscribe, Version, Will,
 };
 use martlet_record::{Need, ShardId};
+use martlet_session::Terms;
 
 /// A CONNECT in the making: MQTT 5, Clean Start, Keep Alive 60, until told otherwise.
 #[derive(Debug, Clone)]
@@ -17,7 +21,9 @@ pub struct Connecting {
     pub clean_start: bool,
     /// Keep Alive in seconds.
     pub keep_alive: u16,
-    pub(crate) need: Option<Need>,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) permit: Permit,
+    pub(crate) username: Option<String>,
     is_bridge: bool,
     properties: Vec<u8>,
     will: Option<Willing>,
@@ -42,7 +48,9 @@ pub fn connect(client_id: &str) -> Connecting {
         client_id: client_id.into(),
         clean_start: true,
         keep_alive: 60,
-        need: None,
+        terms: Terms::none(),
+        permit: Permit::everything(),
+        username: None,
         is_bridge: false,
         properties: Vec::new(),
         will: None,
@@ -80,7 +88,28 @@ impl Connecting {
     /// Over a listener that says how safe what it is promised must be.
     #[must_use]
     pub fn needing(mut self, need: Need) -> Self {
-        self.need = Some(need);
+        Arc::make_mut(&mut self.terms).need = Some(need);
+        self
+    }
+
+    /// Over a listener with these terms.
+    #[must_use]
+    pub fn under(mut self, terms: Terms) -> Self {
+        self.terms = Arc::new(terms);
+        self
+    }
+
+    /// Allowed this and no more.
+    #[must_use]
+    pub fn permitted(mut self, permit: Permit) -> Self {
+        self.permit = permit;
+        self
+    }
+
+    /// With a User Name.
+    #[must_use]
+    pub fn username(mut self, username: &str) -> Self {
+        self.username = Some(username.into());
         self
     }
 
@@ -141,7 +170,7 @@ impl Connecting {
             keep_alive: self.keep_alive,
             client_id: &self.client_id,
             will,
-            user_name: None,
+            user_name: self.username.as_deref(),
             password: None,
             properties: Properties::from_checked(&self.properties),
         };

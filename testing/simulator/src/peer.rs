@@ -1,15 +1,22 @@
 //! One Network Connection as its Client sees it.
 
+use std::sync::Arc;
+
+use martlet_access::Permit;
 use martlet_packet::{Packet, Version, decode, frame};
-use martlet_record::{Need, ShardId};
-use martlet_session::Handshake;
+use martlet_record::ShardId;
+use martlet_session::{Handshake, Terms};
+
+use crate::packets::Connecting;
 
 /// The Client's side of a Network Connection, and how far the node's side of it got.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) version: Version,
-    /// What its listener says about the safety of what it is promised.
-    pub(crate) need: Option<Need>,
+    /// The terms of its listener.
+    pub(crate) terms: Arc<Terms>,
+    /// What it may do.
+    pub(crate) permit: Permit,
     pub(crate) phase: Phase,
     /// It reads nothing.
     pub(crate) is_deaf: bool,
@@ -38,9 +45,15 @@ pub(crate) struct Place {
 }
 
 impl Peer {
-    pub(crate) fn new(version: Version, need: Option<Need>) -> Self {
-        let phase = Phase::Opening(Handshake::default());
-        Self { version, need, phase, is_deaf: false, heard: Vec::new() }
+    pub(crate) fn new(connecting: &Connecting) -> Self {
+        Self {
+            version: connecting.version,
+            terms: Arc::clone(&connecting.terms),
+            permit: connecting.permit.clone(),
+            phase: Phase::Opening(Handshake::default()),
+            is_deaf: false,
+            heard: Vec::new(),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -5,7 +5,8 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use martlet_broker::{
-    Chunk, Closing, Counters, Dialect, Fetch, Node, Notice, Outbox, Reader, Settings, Shard, shards_of,
+    Chunk, Closing, Control, Counters, Dialect, Fetch, Node, Notice, Outbox, Reader, Settings, Shard,
+    shards_of,
 };
 use martlet_packet::{Error, Packet, ReasonCode, Version, decode, frame};
 use martlet_record::{
@@ -147,7 +148,7 @@ impl<J: ReadableJournal> World<J> {
 
     /// A Client connects; nothing else happens yet.
     pub fn dial(&mut self, connecting: Connecting) -> Client {
-        self.peers.push(Peer::new(connecting.version, connecting.need));
+        self.peers.push(Peer::new(&connecting));
         let client = Client(self.peers.len() - 1);
         self.post_bytes(client, connecting.encode());
         client
@@ -353,6 +354,31 @@ impl<J: ReadableJournal> World<J> {
         self.settle();
     }
 
+    /// What Clients asked of the node.
+    pub fn controls(&mut self) -> Vec<Control> {
+        std::mem::take(&mut self.out.controls)
+    }
+
+    /// Something is done to every shard; the world settles.
+    pub fn with_shards(&mut self, mut change: impl FnMut(&mut Shard, Now, &mut Outbox)) {
+        for shard in &mut self.shards {
+            change(shard, self.now, &mut self.out);
+        }
+        self.settle();
+    }
+
+    /// Something is done to the home of a Client; the world settles.
+    pub fn at_home_of<R>(
+        &mut self,
+        client_id: &str,
+        change: impl FnOnce(&mut Shard, Now, &mut Outbox) -> R,
+    ) -> R {
+        let home = ShardId::home_of(client_id);
+        let result = change(&mut self.shards[home.index()], self.now, &mut self.out);
+        self.settle();
+        result
+    }
+
     /// The shards, for a look inside.
     pub fn shards(&mut self) -> &mut [Shard] {
         &mut self.shards
@@ -366,8 +392,8 @@ impl<J: ReadableJournal> World<J> {
     fn shake_hands(&mut self, client: Client, mut handshake: Handshake, bytes: &[u8]) {
         let frame = frame(bytes, u32::MAX).expect("a whole packet").expect("a whole packet");
         let packet = decode(Version::V5, frame).expect("a legal packet");
-        let policy = self.node.settings.handshake_policy();
         let peer = &mut self.peers[client.0];
+        let policy = self.node.settings.handshake_policy().under(Arc::clone(&peer.terms));
         match handshake.receive(&packet, &policy, || client.0 as u128) {
             Progress::Reply(bytes) => {
                 peer.heard.extend(bytes);
@@ -378,7 +404,7 @@ impl<J: ReadableJournal> World<J> {
                 peer.phase = Phase::Closed;
             }
             Progress::Admitted(mut request) => {
-                request.need = peer.need;
+                request.permit = peer.permit.clone();
                 let home = ShardId::home_of(&request.client_id);
                 let id = connection_id(client);
                 let slot = self.shards[home.index()].connect(id, request, self.now, &mut self.out);

@@ -18,6 +18,7 @@ pub(super) const fn settled(how: Settled) -> u8 {
         Settled::TooLarge => 4,
         Settled::Replaced => 5,
         Settled::Damaged => 6,
+        Settled::Denied => 7,
     }
 }
 
@@ -30,6 +31,7 @@ pub(super) const fn settled_from(number: u8) -> Option<Settled> {
         4 => Settled::TooLarge,
         5 => Settled::Replaced,
         6 => Settled::Damaged,
+        7 => Settled::Denied,
         _ => return None,
     })
 }

@@ -219,5 +219,6 @@ fn settled(how: Settled) -> &'static str {
         Settled::TooLarge => "dropped, larger than its packets may be",
         Settled::Replaced => "replaced before it was queued",
         Settled::Damaged => "dropped, it could not be read",
+        Settled::Denied => "dropped, its client may no longer receive it",
     }
 }
