@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Config, Listener, Security};
+use crate::config::{Config, Dialect, Listener, Security};
 use crate::key::{Key, Kind, Scope, keys};
 use crate::native::{HIDDEN, quoted, toml_of};
 use crate::origin::{Origin, Origins};
@@ -22,6 +22,8 @@ pub struct Row {
     pub value: String,
     /// Where it was written; `None`: it is a default.
     pub origin: Option<Origin>,
+    /// Is it what would count if nothing were written?
+    pub is_default: bool,
 }
 
 /// A difference of two configurations.
@@ -43,7 +45,7 @@ pub fn rows(config: &Config, origins: &Origins) -> Vec<Row> {
 }
 
 fn rows_of(config: &Config, origins: &Origins, with_secrets: bool) -> Vec<Row> {
-    let mut rows = Rows { origins, rows: Vec::new(), with_secrets };
+    let mut rows = Rows { origins, rows: Vec::new(), with_secrets, dialect: config.dialect };
     let mut config = config.clone();
     for key in keys() {
         rows.add(key, "", "", key.global(&mut config));
@@ -83,7 +85,10 @@ pub fn differences(before: &Config, after: &Config) -> Vec<Difference> {
     for (row, _) in before.iter().chain(only_after) {
         let before = find(&before, &row.path).map(|at| &before[at]);
         let after = find(&after, &row.path).map(|at| &after[at]);
-        if before.map(|(_, real)| real) != after.map(|(_, real)| real) {
+        // Of a listener that comes or goes, only what makes it unlike others.
+        let is_on_one_side = before.is_none() || after.is_none();
+        let says_nothing = is_on_one_side && row.is_default && !row.path.ends_with("].port");
+        if !says_nothing && before.map(|(_, real)| real) != after.map(|(_, real)| real) {
             let shown = |it: Option<&(Row, String)>| it.map(|(row, _)| row.value.clone());
             let (before, after) = (shown(before), shown(after));
             differences.push(Difference { path: row.path.clone(), key: row.key, before, after });
@@ -152,6 +157,7 @@ struct Rows<'a> {
     origins: &'a Origins,
     rows: Vec<Row>,
     with_secrets: bool,
+    dialect: Dialect,
 }
 
 impl Rows<'_> {
@@ -187,6 +193,7 @@ impl Rows<'_> {
 
     fn add(&mut self, key: &'static Key, table: &str, label: &str, slot: Option<Slot<'_>>) {
         let Some(value) = slot.map(|slot| slot.value()) else { return };
+        let is_default = value == key.default(self.dialect);
         let value = match value {
             Value::Unset => String::new(),
             _ if key.kind == Kind::Secret && !self.with_secrets => HIDDEN.to_owned(),
@@ -196,11 +203,11 @@ impl Rows<'_> {
             if table.is_empty() { key.path.to_owned() } else { format!("{table}.{}", key.path) }
         };
         let origin = self.origins.of(&path(table)).cloned();
-        self.rows.push(Row { path: path(label), key: Some(key), value, origin });
+        self.rows.push(Row { path: path(label), key: Some(key), value, origin, is_default });
     }
 
     fn text(&mut self, path: String, origin: String, value: String) {
         let origin = self.origins.of(&origin).cloned();
-        self.rows.push(Row { path, key: None, value, origin });
+        self.rows.push(Row { path, key: None, value, origin, is_default: false });
     }
 }

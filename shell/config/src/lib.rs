@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod describe;
 mod effective;
 mod files;
 mod key;
@@ -21,6 +22,7 @@ pub use config::{
     ProxyProtocol, QueuePolicy, ReloadType, Secret, Security, SharedStrategy, StartType, Sys, Tcp, Tls,
     TlsVersion, TopicDurability, WebSocket,
 };
+pub use describe::markdown;
 pub use effective::{Difference, Row, differences, rows};
 pub use files::{Disk, Files};
 pub use key::{Bounds, Key, Kind, Reload, Scope, Status, Unit, keys};
