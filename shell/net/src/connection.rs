@@ -118,7 +118,7 @@ impl Connection {
     pub fn new(transport: impl Into<Transport>, opening: Opening) -> Self {
         let Transport { socket, layers } = transport.into();
         // What its layers hold already is looked at without waiting for the system to speak of it.
-        let is_queued = layers.as_ref().is_some_and(|layers| layers.has_ended());
+        let is_queued = layers.as_ref().is_some_and(|layers| layers.has_fate());
         Self {
             socket,
             listener: u16::try_from(opening.listener).unwrap_or(u16::MAX),
@@ -215,8 +215,8 @@ impl Connection {
             // Nobody looks at it any more.
             return Ok(self.read(buffer));
         }
-        if layers.has_ended() {
-            return Ok(Received::End);
+        if let Some(fate) = layers.fate() {
+            return fate.map(|()| Received::End);
         }
         let room = layers.lay_out(buffer);
         let from = room.start;
@@ -229,13 +229,15 @@ impl Connection {
             Phase::Opening(opening) => Some(&mut opening.peer),
             _ => None,
         };
-        let received = layers.receive(buffer, from + count, peer);
-        let more = more || layers.has_ended();
+        let count = layers.receive(buffer, from + count, peer);
+        let fate = if count == 0 { layers.fate() } else { None };
+        let more = more || layers.has_fate();
         self.flush_own();
-        Ok(match received? {
-            0 if !more => Received::Nothing,
-            count => Received::Bytes { count, more },
-        })
+        match fate {
+            Some(fate) => fate.map(|()| Received::End),
+            None if count == 0 && !more => Ok(Received::Nothing),
+            None => Ok(Received::Bytes { count, more }),
+        }
     }
 
     /// What arrived, behind the packet that was left unfinished.

@@ -44,6 +44,15 @@ pub(crate) struct Layers {
     websocket: Option<Box<WebSocket>>,
     /// The peer said that nothing follows.
     has_ended: bool,
+    /// What came behind the bytes that were handed on must not be.
+    failed: Option<Box<Violation>>,
+}
+
+/// What a layer made of what came: so many bytes, and what is wrong with what came behind them.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) count: usize,
+    pub(crate) failed: Option<Violation>,
 }
 
 /// Bytes for the socket.
@@ -82,6 +91,7 @@ impl Layering {
             tls: self.tls.as_ref().map(TlsHandle::begin).transpose()?,
             websocket: self.websocket.as_ref().map(|options| Box::new(WebSocket::new(options.clone()))),
             has_ended: false,
+            failed: None,
         }))
     }
 }
@@ -96,72 +106,82 @@ impl Layers {
     }
 
     /// Turns what came, up to `end`, into bytes of MQTT at the front of `buffer`, and says how many there are.
-    /// What they told of the peer goes to `peer`. An error is followed by what [`Layers::unsent`] holds, and the end.
-    pub(crate) fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        end: usize,
-        peer: Option<&mut PeerInfo>,
-    ) -> Result<usize, Violation> {
+    /// What they told of the peer goes to `peer`. What is wrong behind them is said by the next [`Layers::fate`].
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], end: usize, peer: Option<&mut PeerInfo>) -> usize {
         let mut unknown = PeerInfo::new(PeerAddress::Unix);
-        let peer = peer.unwrap_or(&mut unknown);
+        let made = self.unwrap(buffer, end, peer.unwrap_or(&mut unknown));
+        self.failed = made.failed.map(Box::new);
+        made.count
+    }
+
+    fn unwrap(&mut self, buffer: &mut [u8], end: usize, peer: &mut PeerInfo) -> Made {
         // It lies in the buffer now, see `lay_out`.
         self.partial = Vec::new();
         let mut bytes = if self.tls.is_some() { HEADROOM..end } else { 0..end };
         if let Some(options) = &self.proxy {
-            let Some(len) = proxy::receive(options, &buffer[bytes.clone()], peer)? else {
-                self.partial = buffer[bytes].to_vec();
-                return Ok(0);
-            };
+            match proxy::receive(options, &buffer[bytes.clone()], peer) {
+                Ok(Some(len)) => bytes.start += len,
+                Ok(None) => {
+                    self.partial = buffer[bytes].to_vec();
+                    return Made::default();
+                }
+                Err(why) => return Made { count: 0, failed: Some(why) },
+            }
             self.proxy = None;
-            bytes.start += len;
         }
+        let mut failed = None;
         if self.tls.is_some() {
-            bytes = 0..self.decrypt(buffer, bytes, peer)?;
+            let made = self.decrypt(buffer, bytes, peer);
+            (bytes, failed) = (0..made.count, made.failed);
         }
         if self.websocket.is_some() {
-            return self.unframe(&mut buffer[bytes], peer);
+            buffer.copy_within(bytes.clone(), 0);
+            let made = self.unframe(&mut buffer[..bytes.len()], peer);
+            return Made { count: made.count, failed: made.failed.or(failed) };
         }
         let count = bytes.len();
         buffer.copy_within(bytes, 0);
-        Ok(count)
+        Made { count, failed }
     }
 
-    fn decrypt(
-        &mut self,
-        buffer: &mut [u8],
-        mut records: Range<usize>,
-        peer: &mut PeerInfo,
-    ) -> Result<usize, Violation> {
-        let Some(tls) = &mut self.tls else { return Ok(0) };
+    fn decrypt(&mut self, buffer: &mut [u8], mut records: Range<usize>, peer: &mut PeerInfo) -> Made {
+        let Some(tls) = &mut self.tls else { return Made::default() };
         let mut answer = Vec::new();
-        let received = tls.receive(buffer, &mut records, &mut answer, peer);
+        let mut made = tls.receive(buffer, &mut records, &mut answer, peer);
         self.has_ended |= tls.has_ended();
         if !answer.is_empty() {
             self.unsent.get_or_insert_default().bytes.append(&mut answer);
         }
-        let count = received?;
         if records.len() > RECORDS_BYTES_MAX {
-            return Err(Violation::new(ReasonCode::PacketTooLarge, "a TLS handshake message is too large"));
+            let text = "a TLS handshake message is too large";
+            made.failed.get_or_insert(Violation::new(ReasonCode::PacketTooLarge, text));
         }
-        self.partial = buffer[records].to_vec();
-        Ok(count)
+        self.partial = if made.failed.is_some() { Vec::new() } else { buffer[records].to_vec() };
+        made
     }
 
-    fn unframe(&mut self, bytes: &mut [u8], peer: &mut PeerInfo) -> Result<usize, Violation> {
-        let Some(websocket) = &mut self.websocket else { return Ok(0) };
+    fn unframe(&mut self, bytes: &mut [u8], peer: &mut PeerInfo) -> Made {
+        let Some(websocket) = &mut self.websocket else { return Made::default() };
         let mut answer = Vec::new();
-        let received = websocket.receive(bytes, &mut answer, peer);
+        let mut made = websocket.receive(bytes, &mut answer, peer);
         self.has_ended |= websocket.has_ended();
         if !answer.is_empty() {
-            self.send_encrypted(&answer)?;
+            made.failed = made.failed.or(self.send_encrypted(&answer).err());
         }
-        received
+        made
     }
 
-    /// The peer said that nothing follows.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.has_ended
+    /// What is to happen before anything else is read: the peer is refused, or it has ended by itself.
+    pub(crate) fn fate(&mut self) -> Option<Result<(), Violation>> {
+        match self.failed.take() {
+            Some(why) => Some(Err(*why)),
+            None => self.has_ended.then_some(Ok(())),
+        }
+    }
+
+    /// There will be something to say of it without reading.
+    pub(crate) fn has_fate(&self) -> bool {
+        self.has_ended || self.failed.is_some()
     }
 
     /// There are bytes that the socket did not take yet.

@@ -35,6 +35,7 @@ pub use options::{
 };
 
 use crate::PeerInfo;
+use crate::layers::Made;
 use rustls_stream::RustlsStream;
 
 /// Bytes in front of the records of a read, so that the payload of each can be put before its record.
@@ -42,7 +43,7 @@ pub(crate) const HEADROOM: usize = 16 * 1024 + 256;
 
 /// TLS of one connection.
 pub(crate) trait Tls: fmt::Debug + Send {
-    /// Turns the records in `buffer` into payload at its front, and says how many bytes that is. `records` lie behind
+    /// Turns the records in `buffer` into payload at its front. `records` lie behind
     /// [`HEADROOM`] and keep what is not whole. What must be answered goes to `answer`, and what was learnt to `peer`.
     fn receive(
         &mut self,
@@ -50,7 +51,7 @@ pub(crate) trait Tls: fmt::Debug + Send {
         records: &mut Range<usize>,
         answer: &mut Vec<u8>,
         peer: &mut PeerInfo,
-    ) -> Result<usize, Violation>;
+    ) -> Made;
 
     /// Encrypts. `partial` is what [`Tls::receive`] left of the records.
     fn send(&mut self, bytes: &[u8], partial: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Violation>;

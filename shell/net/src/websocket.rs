@@ -17,6 +17,7 @@ use handshake::Request;
 pub use options::WebSocketOptions;
 
 use crate::PeerInfo;
+use crate::layers::Made;
 
 /// Codes of a Close frame.
 const CLOSE_NORMAL: u16 = 1000;
@@ -47,21 +48,16 @@ impl WebSocket {
         Self { phase: Phase::Handshake { options, request: Vec::new() } }
     }
 
-    /// Turns what came into bytes of MQTT at the front of `bytes`, and says how many there are. What must be answered goes to
-    /// `answer`.
-    pub(crate) fn receive(
-        &mut self,
-        bytes: &mut [u8],
-        answer: &mut Vec<u8>,
-        peer: &mut PeerInfo,
-    ) -> Result<usize, Violation> {
+    /// Turns what came into bytes of MQTT at the front of `bytes`. What must be answered goes to `answer`.
+    pub(crate) fn receive(&mut self, bytes: &mut [u8], answer: &mut Vec<u8>, peer: &mut PeerInfo) -> Made {
         let from = match &self.phase {
-            Phase::Handshake { .. } => match self.shake_hands(bytes, answer, peer)? {
-                Some(len) => len,
-                None => return Ok(0),
+            Phase::Handshake { .. } => match self.shake_hands(bytes, answer, peer) {
+                Ok(Some(len)) => len,
+                Ok(None) => return Made::default(),
+                Err(why) => return Made { count: 0, failed: Some(why) },
             },
             Phase::Open(_) => 0,
-            Phase::Closed => return Ok(0),
+            Phase::Closed => return Made::default(),
         };
         self.unframe(bytes, from, answer)
     }
@@ -111,12 +107,7 @@ impl WebSocket {
         }
     }
 
-    fn unframe(
-        &mut self,
-        bytes: &mut [u8],
-        mut from: usize,
-        answer: &mut Vec<u8>,
-    ) -> Result<usize, Violation> {
+    fn unframe(&mut self, bytes: &mut [u8], mut from: usize, answer: &mut Vec<u8>) -> Made {
         let mut count = 0;
         while from < bytes.len() {
             let Phase::Open(frames) = &mut self.phase else { break };
@@ -124,7 +115,8 @@ impl WebSocket {
                 Ok(piece) => piece,
                 Err(error) => {
                     self.say_close(error.code(), answer);
-                    return Err(Violation::new(ReasonCode::ProtocolError, error.to_string()));
+                    let why = Violation::new(ReasonCode::ProtocolError, error.to_string());
+                    return Made { count, failed: Some(why) };
                 }
             };
             bytes.copy_within(from + piece.payload.start..from + piece.payload.end, count);
@@ -139,7 +131,7 @@ impl WebSocket {
                 None => {}
             }
         }
-        Ok(count)
+        Made { count, failed: None }
     }
 
     fn say_close(&mut self, code: u16, out: &mut Vec<u8>) {
@@ -158,10 +150,14 @@ pub fn unframe_all(bytes: &[u8], step: usize) -> (Vec<u8>, Vec<u8>, bool) {
     let (mut payload, mut answer) = (Vec::new(), Vec::new());
     for piece in bytes.chunks(step.max(1)) {
         let mut piece = piece.to_vec();
-        match websocket.receive(&mut piece, &mut answer, &mut peer) {
-            Ok(count) => payload.extend_from_slice(&piece[..count]),
-            Err(_) => return (payload, answer, false),
+        let made = websocket.receive(&mut piece, &mut answer, &mut peer);
+        payload.extend_from_slice(&piece[..made.count]);
+        if made.failed.is_some() {
+            return (payload, answer, false);
         }
     }
     (payload, answer, true)
 }
+
+#[cfg(test)]
+mod tests;

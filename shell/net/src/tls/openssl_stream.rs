@@ -27,6 +27,7 @@ use super::{
     ClientCertificate, PskKeys, PskOptions, Tls, TlsError, TlsOptions, aside, certificate, files,
     openssl_hint,
 };
+use crate::layers::Made;
 use crate::{PeerInfo, TlsInfo, TlsVersion};
 
 /// TLS of a listener, as OpenSSL wants it. `why` says what rustls lacked.
@@ -257,7 +258,7 @@ impl OpensslStream {
         }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Violation> {
+    fn read(&mut self, buffer: &mut [u8]) -> Made {
         let mut count = 0;
         while count < buffer.len() {
             match self.stream.ssl_read(&mut buffer[count..]) {
@@ -268,10 +269,12 @@ impl OpensslStream {
                     self.has_ended = true;
                     break;
                 }
-                Err(error) => return Err(violation(&error, aside::take().refused)),
+                Err(error) => {
+                    return Made { count, failed: Some(violation(&error, aside::take().refused)) };
+                }
             }
         }
-        Ok(count)
+        Made { count, failed: None }
     }
 
     fn take_outgoing(&mut self, out: &mut Vec<u8>) {
@@ -286,18 +289,18 @@ impl Tls for OpensslStream {
         records: &mut Range<usize>,
         answer: &mut Vec<u8>,
         peer: &mut PeerInfo,
-    ) -> Result<usize, Violation> {
+    ) -> Made {
         // OpenSSL keeps what is not whole, one record at most: so its payload has room in front of the others'.
         self.stream.get_mut().incoming.extend_from_slice(&buffer[records.clone()]);
         records.start = records.end;
-        let received = match self.shake_hands(peer) {
+        let made = match self.shake_hands(peer) {
             Ok(true) => self.read(buffer),
-            Ok(false) => Ok(0),
-            Err(why) => Err(why),
+            Ok(false) => Made::default(),
+            Err(why) => Made { count: 0, failed: Some(why) },
         };
         self.take_outgoing(answer);
         self.stream.get_mut().give_back();
-        received
+        made
     }
 
     fn send(&mut self, bytes: &[u8], _: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<(), Violation> {

@@ -19,6 +19,7 @@ use super::clients::Clients;
 use super::identity::Identities;
 use super::key_log::KeyLogFile;
 use super::{Tls, TlsError, TlsOptions, TlsVersions, aside, certificate, ciphers, reasons};
+use crate::layers::Made;
 use crate::{PeerInfo, TlsInfo, TlsVersion};
 
 /// What a record takes besides its payload, and how large that may be.
@@ -164,7 +165,7 @@ impl Tls for RustlsStream {
         records: &mut Range<usize>,
         answer: &mut Vec<u8>,
         peer: &mut PeerInfo,
-    ) -> Result<usize, Violation> {
+    ) -> Made {
         let mut count = 0;
         loop {
             let (front, incoming) = buffer.split_at_mut(records.start);
@@ -201,12 +202,12 @@ impl Tls for RustlsStream {
             }
             if let Some(error) = failed {
                 self.alert(answer);
-                return Err(reasons::violation(&error, seen.refused, first));
+                return Made { count, failed: Some(reasons::violation(&error, seen.refused, first)) };
             }
             records.start += discard;
             if !goes_on {
                 self.tell(peer);
-                return Ok(count);
+                return Made { count, failed: None };
             }
         }
     }
