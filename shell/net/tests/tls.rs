@@ -173,7 +173,7 @@ fn every_refusal_has_its_alert_and_says_which_and_why() {
     certificates.issue("early", &[], Kind::NotYetValid);
     certificates.issue("revoked", &[], Kind::Good);
     certificates.issue("good", &[], Kind::Good);
-    certificates.revoke(Some("revoked"));
+    certificates.revoke("revoked");
     let mut options = mutual(&certificates, ClientCertificate::Required);
     options.revocation_file = Some(certificates.path("crl.pem"));
     let node = start(options);

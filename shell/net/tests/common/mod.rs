@@ -258,20 +258,25 @@ impl Certificates {
         std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
     }
 
-    /// Makes `crl.pem`, with this name on it if there is one.
-    pub fn revoke(&self, name: Option<&str>) {
-        let revoked = name.into_iter().map(|name| rcgen::RevokedCertParams {
-            serial_number: rcgen::SerialNumber::from(name.as_bytes().to_vec()),
+    /// Makes `crl.pem`, with this name on it.
+    pub fn revoke(&self, name: &str) {
+        self.revoke_serial(name.as_bytes());
+    }
+
+    /// Makes `crl.pem`, with this serial number on it.
+    pub fn revoke_serial(&self, serial: &[u8]) {
+        let revoked = rcgen::RevokedCertParams {
+            serial_number: rcgen::SerialNumber::from(serial.to_vec()),
             revocation_time: rcgen::date_time_ymd(2020, 1, 1),
             reason_code: None,
             invalidity_date: None,
-        });
+        };
         let list = rcgen::CertificateRevocationListParams {
             this_update: rcgen::date_time_ymd(2020, 1, 1),
             next_update: rcgen::date_time_ymd(2200, 1, 1),
             crl_number: rcgen::SerialNumber::from(1_u64),
             issuing_distribution_point: None,
-            revoked_certs: revoked.collect(),
+            revoked_certs: vec![revoked],
             key_identifier_method: rcgen::KeyIdMethod::Sha256,
         };
         let list = list.signed_by(&self.issuer).unwrap();
