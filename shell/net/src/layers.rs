@@ -270,3 +270,6 @@ impl Layers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
