@@ -1,4 +1,5 @@
 //! TLS of a listener, seen from `openssl s_client`, where the machine has it; and what OpenSSL alone can serve.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! TLS of a listener, seen from rustls' client: who gets in, who is refused with which alert and words, and what happens
 //! to those who are connected while certificates are exchanged.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
