@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{broker, process, terminal};
 
-/// Run Mosquitto's broker tests and Paho's interoperability tests against Martlet.
+/// Run Mosquitto's broker and client tests and Paho's interoperability tests against Martlet.
 ///
 /// The broker is built for release and started by a small script in a temporary folder: for
 /// Mosquitto's tests as `martlet mosquitto …`, in Mosquitto's dialect, for Paho's tests as
@@ -68,6 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             command.args(&arguments.rest);
         }
         perform("Mosquitto's broker tests", &mut command, &mut failed);
+        if arguments.rest.is_empty() {
+            let mut command = client_tests(scratch.path(), &martlet, checkout)?;
+            perform("Mosquitto's client tests", &mut command, &mut failed);
+        }
     }
     if let Some(checkout) = &arguments.paho {
         let script = paho_script(&martlet, &arguments.paho_broker);
@@ -87,6 +91,24 @@ fn suite(harness: &Path, script: &str, checkout: &Path) -> Result<Command> {
     }
     let mut command = process::program_at_root("python3");
     command.arg(script).arg("--checkout").arg(std::path::absolute(checkout)?);
+    Ok(command)
+}
+
+/// Mosquitto's `test/client/test.sh`, which looks for the programs where Mosquitto builds them: there they are Martlet
+/// under Mosquitto's names.
+fn client_tests(scratch: &Path, martlet: &Path, checkout: &Path) -> Result<Command> {
+    let tree = scratch.join("tree");
+    for name in ["src/mosquitto", "client/mosquitto_pub", "client/mosquitto_sub", "client/mosquitto_rr"] {
+        let link = tree.join(name);
+        fs::create_dir_all(link.parent().context("every name has a folder")?)?;
+        std::os::unix::fs::symlink(martlet, link)?;
+    }
+    let folder = tree.join("test/client");
+    fs::create_dir_all(&folder)?;
+    let script = checkout.join("test/client/test.sh");
+    fs::copy(&script, folder.join("test.sh")).with_context(|| format!("cannot copy {}", script.display()))?;
+    let mut command = Command::new("bash");
+    command.arg("./test.sh").current_dir(folder);
     Ok(command)
 }
 

@@ -214,6 +214,13 @@ impl ConnectArgs {
         }
     }
 
+    /// Says something that Mosquitto's tools keep to themselves.
+    pub(crate) fn explain(&self, line: impl Display) {
+        if self.manner == Manner::Native {
+            self.complain(line);
+        }
+    }
+
     /// Says what failed, and turns it into the exit code.
     pub(crate) fn conclude(&self, result: Result<ExitCode>) -> ExitCode {
         result.unwrap_or_else(|error| {

@@ -202,7 +202,7 @@ impl Publisher<'_> {
 
     fn reconnect(&mut self, error: &anyhow::Error) -> Result<()> {
         const WAIT: Duration = Duration::from_secs(1);
-        self.args.connect.complain(format_args!("{error:#}; connecting again"));
+        self.args.connect.explain(format_args!("{error:#}; connecting again"));
         loop {
             thread::sleep(WAIT);
             match self.client.reconnect() {

@@ -242,7 +242,7 @@ impl Subscriber<'_> {
             self.output.flush()?;
             match outcome {
                 Err(error) if error.downcast_ref().is_some_and(Error::is_passing) => {
-                    self.args.connect.complain(format_args!("{error:#}; connecting again"));
+                    self.args.connect.explain(format_args!("{error:#}; connecting again"));
                 }
                 ended => return ended,
             }
