@@ -326,6 +326,12 @@ impl Connection {
         }
     }
 
+    /// There is something between the socket and MQTT.
+    #[inline]
+    pub fn is_layered(&self) -> bool {
+        matches!(self.kept, Kept::Layered(_))
+    }
+
     /// Layers have something to say themselves that the socket did not take: [`Connection::flush_own`] it, and watch for
     /// when it can be written.
     pub fn wants_write(&self) -> bool {

@@ -141,13 +141,11 @@ fn check_method(request: &httparse::Request<'_, '_>) -> Result<(), Refusal> {
 
 fn check_path(options: &WebSocketOptions, target: &str) -> Result<(), Refusal> {
     let asked = target.split('?').next().unwrap_or_default();
-    match &options.path {
-        Some(path) if path != asked => {
-            let text = format!("this listener serves the path {path} only");
-            Err(Refusal::new("404 Not Found", text))
-        }
-        _ => Ok(()),
+    if options.paths.is_empty() || options.paths.iter().any(|path| path == asked) {
+        return Ok(());
     }
+    let text = format!("this listener serves the path {} only", options.paths.join(" or "));
+    Err(Refusal::new("404 Not Found", text))
 }
 
 /// A browser tells which page asks; other Clients need not.

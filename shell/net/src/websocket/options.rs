@@ -5,8 +5,8 @@ use crate::TrustedSources;
 /// MQTT is carried by WebSocket frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSocketOptions {
-    /// The path a Client must ask for, such as `/mqtt`. `None`: any.
-    pub path: Option<String>,
+    /// Paths a Client may ask for, such as `/mqtt`. Empty: any.
+    pub paths: Vec<String>,
     /// Sub-protocols that are spoken; the first of the Client's that is among them is taken.
     pub subprotocols: Vec<String>,
     /// A Client that offers no sub-protocol at all is let in, against [MQTT-6.0.0-3].
@@ -22,7 +22,7 @@ pub struct WebSocketOptions {
 impl Default for WebSocketOptions {
     fn default() -> Self {
         Self {
-            path: None,
+            paths: Vec::new(),
             subprotocols: vec!["mqtt".to_owned(), "mqttv3.1".to_owned()],
             allows_no_subprotocol: false,
             origins: Vec::new(),

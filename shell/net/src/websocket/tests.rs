@@ -67,7 +67,10 @@ fn the_handshake_is_that_of_the_standard() {
 
 #[test]
 fn a_request_that_is_not_well_is_told_why() {
-    let path = || WebSocketOptions { path: Some("/mqtt".to_owned()), ..WebSocketOptions::default() };
+    let path = || WebSocketOptions {
+        paths: vec!["/ws".to_owned(), "/mqtt".to_owned()],
+        ..WebSocketOptions::default()
+    };
     assert!(
         shake(path(), REQUEST).0.is_ok() && shake(path(), &REQUEST.replace("/mqtt", "/mqtt?a=b")).0.is_ok()
     );
