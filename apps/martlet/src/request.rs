@@ -106,7 +106,11 @@ fn ask(args: &Args) -> Result<ExitCode> {
         End::Interrupted => Ok(ExitCode::SUCCESS),
         End::Denied(reason) => {
             args.connect.complain(reason);
-            Ok(u8::from(reason).into())
+            Ok(match args.connect.manner {
+                Manner::Native => u8::from(reason).into(),
+                // There saying so is enough.
+                Manner::Mosquitto => ExitCode::SUCCESS,
+            })
         }
         End::TimedOut => {
             args.connect.complain("Timed out");

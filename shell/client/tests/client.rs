@@ -3,11 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use martlet_client::packet::{Ack, ConnAck, Packet, PublishQoS, decode, frame};
-use martlet_client::{Client, ConnectOptions, Error, Event, Message, PacketId, QoS, ReasonCode, Version};
+use martlet_client::{
+    Client, ConnectOptions, Endpoint, Error, Event, Message, PacketId, Proxy, QoS, ReasonCode, Version,
+};
 
 /// One connection as the Server sees it.
 struct Peer {
@@ -165,4 +168,75 @@ fn nobody_there_is_an_error_that_names_where() {
     let error = connect(free).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot reach 127.0.0.1:{free}"));
     assert!(error.is_passing());
+}
+
+/// The Server's side of CONNECT over anything.
+fn accept_connect(mut socket: impl Read + Write) {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    while frame(&bytes, u32::MAX).unwrap().is_none() {
+        let read = socket.read(&mut chunk).unwrap();
+        assert!(read > 0, "CONNECT is missing");
+        bytes.extend_from_slice(&chunk[..read]);
+    }
+    let mut answer = Vec::new();
+    Packet::ConnAck(ConnAck::new(ReasonCode::Success)).encode(Version::V5, &mut answer);
+    socket.write_all(&answer).unwrap();
+}
+
+#[test]
+fn a_unix_socket_leads_to_a_server_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broker.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = thread::spawn(move || accept_connect(listener.accept().unwrap().0));
+    Client::connect_to(Endpoint::unix(&path), ConnectOptions::new("me")).unwrap();
+    server.join().unwrap();
+    let missing = Endpoint::unix(folder.path().join("missing.sock"));
+    let error = Client::connect_to(missing, ConnectOptions::new("me")).unwrap_err();
+    assert!(error.to_string().ends_with("missing.sock"), "{error}");
+}
+
+#[test]
+fn we_connect_from_where_we_are_told() {
+    let (port, server) = server(|listener| {
+        let (socket, from) = listener.accept().unwrap();
+        assert_eq!(from.ip().to_string(), "127.0.0.2");
+        accept_connect(socket);
+    });
+    let bound = |bind: &str| Endpoint { bind: Some(bind.to_owned()), ..Endpoint::tcp("127.0.0.1", port) };
+    Client::connect_to(bound("127.0.0.2"), ConnectOptions::new("me")).unwrap();
+    server.join().unwrap();
+    assert!(matches!(
+        Client::connect_to(bound("::1"), ConnectOptions::new("me")),
+        Err(Error::Unreachable { .. })
+    ));
+}
+
+/// The proxy does what SOCKS5 asks of it; what goes through is MQTT.
+#[test]
+fn a_proxy_leads_to_the_server() {
+    let (port, proxy) = server(|listener| {
+        let mut socket = listener.accept().unwrap().0;
+        let mut read = |bytes: usize| {
+            let mut heard = vec![0; bytes];
+            socket.read_exact(&mut heard).unwrap();
+            heard
+        };
+        assert_eq!(read(3), [5, 1, 0]);
+        socket.write_all(&[5, 0]).unwrap();
+        let mut read = |bytes: usize| {
+            let mut heard = vec![0; bytes];
+            socket.read_exact(&mut heard).unwrap();
+            heard
+        };
+        assert_eq!(read(5), [5, 1, 0, 3, 14]);
+        assert_eq!(read(16), b"broker.example\x07\x5b");
+        socket.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+        accept_connect(socket);
+    });
+    let through = Proxy { host: "127.0.0.1".to_owned(), port, credentials: None };
+    let endpoint = Endpoint { proxy: Some(through), ..Endpoint::tcp("broker.example", 1883) };
+    Client::connect_to(endpoint, ConnectOptions::new("me")).unwrap();
+    proxy.join().unwrap();
 }
