@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,11 +16,17 @@ use martlet_server::{
 use crate::log::{Log, LogSettings};
 use crate::port_owner;
 use crate::process::{State, tell_manager};
+use crate::serving::{Origin, serve};
 use crate::store_options::{StoreOptions, parse_durability};
 
 /// Run the broker.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Read everything from this file, martlet.toml or mosquitto.conf; it is read again when it changes and on SIGHUP.
+    /// No other option can be given with it.
+    #[arg(short, long, value_name = "FILE", exclusive = true)]
+    config: Option<PathBuf>,
+
     /// TCP port; 0 takes a free one.
     #[arg(short, long, value_name = "PORT", default_value_t = 1883)]
     pub(crate) port: u16,
@@ -164,6 +171,9 @@ enum Strategy {
 
 /// Runs the broker.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(file) = &args.config {
+        return serve(Origin::of_file(file.clone()));
+    }
     let log = Log::start(&LogSettings::native(args.verbose))?;
     raise_descriptor_limit();
     let config = args.config();
@@ -181,7 +191,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None => tracing::info!("Everything is in memory: nothing is kept over a restart."),
     }
     tell_manager(State::Ready);
-    serve_until_signalled(node)?;
+    serve_until_signalled(node, None)?;
     tracing::info!("Shut down.");
     log.finish();
     Ok(ExitCode::SUCCESS)
@@ -212,13 +222,13 @@ pub(crate) fn start(config: &Config) -> Result<Handle> {
 }
 
 /// Where clients on this machine, and nobody else, reach a port.
-pub(crate) fn loopback(port: u16) -> Vec<Listen> {
-    let addresses = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+fn loopback(port: u16) -> Vec<Listen> {
+    let addresses: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
     addresses.map(Listen::at).into()
 }
 
 /// Addresses as people write them.
-pub(crate) fn list(addresses: &[SocketAddr]) -> String {
+fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
@@ -265,7 +275,7 @@ impl Args {
         }
         let listen = |bind: &Bind| {
             let address = SocketAddr::new(bind.address, bind.port.unwrap_or(self.port));
-            Listen { need: bind.need, ..Listen::at(address) }
+            Listen::at(address).promising(bind.need)
         };
         self.bind.iter().map(listen).collect()
     }
@@ -337,19 +347,19 @@ mod tests {
 
     #[test]
     fn nobody_but_this_machine_is_let_in_unless_asked_for() {
-        assert!(
-            config(&[]).listen.iter().all(|it| it.address.ip().is_loopback() && it.address.port() == 1883)
-        );
+        let addresses = |config: &Config| -> Vec<String> {
+            config.listen.iter().map(|it| it.options.address.to_string()).collect()
+        };
+        assert_eq!(addresses(&config(&[])), ["127.0.0.1:1883", "[::1]:1883"]);
         let wide = config(&["-p", "1999", "--bind", "0.0.0.0", "--bind", "[::]:8883"]);
-        let addresses: Vec<_> = wide.listen.iter().map(|it| it.address.to_string()).collect();
-        assert_eq!(addresses, ["0.0.0.0:1999", "[::]:8883"]);
+        assert_eq!(addresses(&wide), ["0.0.0.0:1999", "[::]:8883"]);
         assert!(Line::try_parse_from(["broker", "--bind", "everywhere"]).is_err());
     }
 
     #[test]
     fn a_listener_can_have_a_promise_of_its_own() {
         let mixed = config(&["--bind", "127.0.0.1", "--bind", "127.0.0.1:1884=fast"]);
-        let needs: Vec<_> = mixed.listen.iter().map(|it| it.need).collect();
+        let needs: Vec<_> = mixed.listen.iter().map(|it| it.terms.need).collect();
         assert_eq!(needs, [None, Some(Need::SyncedSoon)]);
         assert!(Line::try_parse_from(["broker", "--bind", "127.0.0.1=perhaps"]).is_err());
     }

@@ -19,6 +19,7 @@ use anyhow::Result;
 pub(crate) use destination::{Destination, Publish};
 pub(crate) use kind::{Kind, Kinds};
 pub(crate) use stamp::Stamp;
+pub(crate) use syslog::Facility;
 
 use outlet::Outlet;
 
@@ -67,15 +68,6 @@ impl LogSettings {
             kinds: named.unwrap_or(if verbose { Kinds::ALL } else { Kinds::USUAL }),
             tells_connections: true,
             stamp: Stamp::Level,
-        }
-    }
-
-    /// As Mosquitto logs unless it is told otherwise.
-    pub(crate) fn mosquitto(verbose: bool) -> Self {
-        Self {
-            kinds: if verbose { Kinds::ALL } else { Kinds::USUAL },
-            stamp: Stamp::Seconds,
-            ..Self::native(verbose)
         }
     }
 }

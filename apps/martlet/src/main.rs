@@ -16,6 +16,7 @@ mod connect_options;
 mod log;
 mod port_owner;
 mod process;
+mod serving;
 mod store_options;
 
 use std::ffi::OsString;

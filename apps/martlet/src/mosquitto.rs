@@ -1,14 +1,14 @@
 //! `martlet mosquitto`, or the program under the name `mosquitto`: Mosquitto's flags, Mosquitto's answers.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use martlet_server::{Config, Dialect, raise_descriptor_limit, serve_until_signalled};
+use martlet_config::Dialect;
 
-use crate::broker::{list, loopback, start};
-use crate::log::{Log, LogSettings};
-use crate::process::{go_on_alone, is_in_background, start_in_background};
+use crate::process::{is_in_background, start_in_background};
+use crate::serving::{Origin, Volume, serve, test};
 
 /// Mosquitto's status for arguments it does not understand.
 const STATUS_OF_BAD_ARGUMENTS: u8 = 3;
@@ -16,23 +16,29 @@ const STATUS_OF_BAD_ARGUMENTS: u8 = 3;
 const USAGE: &str = "\
 mosquitto is an MQTT v5.0/v3.1.1/v3.1 broker; this one is martlet, with Mosquitto's flags and answers.
 
-Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-v]
+Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-q | -v] [--test-config] [--tls-keylog file]
 
- -c : specify the broker config file (martlet does not read any yet).
+ -c : specify the broker config file.
  -d : put the broker into the background after starting.
  -h : display this help.
- -p : start the broker listening on the specified port of this machine only.
- -v : verbose mode - enable all logging types.
+ -p : start the broker listening on the specified port of this machine only. May be repeated.
+      Counts only where the config file names no listener.
+ -q : quiet mode - disable all logging types, whatever the config file says.
+ -v : verbose mode - enable all logging types, whatever the config file says.
+ --test-config : say what is wrong with the config file, and run nothing.
+ --tls-keylog : write the secrets of TLS connections to this file, to decrypt captures of them.
 ";
 
 /// What Mosquitto's flags ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Flags {
     ports: Vec<u16>,
-    config_file: Option<OsString>,
+    config_file: Option<PathBuf>,
     background: bool,
     help: bool,
-    verbose: bool,
+    volume: Volume,
+    test_config: bool,
+    key_log: Option<PathBuf>,
 }
 
 /// Runs the broker as Mosquitto would.
@@ -54,41 +60,18 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(file) = &flags.config_file {
-        bail!(
-            "configuration files are not read yet, so {} cannot be used; give the port with -p, or see `martlet broker --help`",
-            file.display()
-        );
+    if flags.test_config {
+        return Ok(test(&flags.origin()));
     }
-    if is_in_background() {
-        go_on_alone();
-    } else if flags.background {
-        start_in_background(args)?;
-        return Ok(ExitCode::SUCCESS);
+    if flags.background && !is_in_background() {
+        // What is wrong with the file is said while there is a terminal to say it to.
+        let origin = flags.origin();
+        return match origin.read() {
+            Ok(_) => start_in_background(args).map(|()| ExitCode::SUCCESS),
+            Err(_) => Ok(test(&origin)),
+        };
     }
-    serve(&flags)
-}
-
-fn serve(flags: &Flags) -> Result<ExitCode> {
-    let log = Log::start(&LogSettings::mosquitto(flags.verbose))?;
-    raise_descriptor_limit();
-    let mut config = Config::new(Dialect::MOSQUITTO);
-    let ports = if flags.ports.is_empty() { &[1883][..] } else { &flags.ports };
-    config.listen = ports.iter().flat_map(|port| loopback(*port)).collect();
-    config.skips_missing_addresses = true;
-    let node = start(&config)?;
-    tracing::info!("martlet version {} starting", env!("CARGO_PKG_VERSION"));
-    tracing::info!(
-        "Starting in local only mode. Connections will only be possible from clients running on this machine."
-    );
-    tracing::info!(
-        "Listening on {}; all is in memory: nothing is kept over a restart yet.",
-        list(node.addresses())
-    );
-    serve_until_signalled(node)?;
-    tracing::info!("martlet version {} terminating", env!("CARGO_PKG_VERSION"));
-    log.finish();
-    Ok(ExitCode::SUCCESS)
+    serve(flags.origin())
 }
 
 impl Flags {
@@ -99,7 +82,7 @@ impl Flags {
             match arg.to_str() {
                 Some("-c" | "--config-file") => {
                     let file = args.next().context("-c argument given, but no config file specified.")?;
-                    flags.config_file = Some(file.clone());
+                    flags.config_file = Some(file.into());
                 }
                 Some("-p" | "--port") => {
                     let port = args.next().context("-p argument given, but no port specified.")?;
@@ -107,11 +90,31 @@ impl Flags {
                 }
                 Some("-d" | "--daemon") => flags.background = true,
                 Some("-h" | "--help") => flags.help = true,
-                Some("-v" | "--verbose") => flags.verbose = true,
+                Some("-v" | "--verbose") => flags.volume = Volume::Everything,
+                Some("-q" | "--quiet") => flags.volume = Volume::Nothing,
+                Some("--test-config") => flags.test_config = true,
+                Some("--tls-keylog") => {
+                    let file = args.next().context("--tls-keylog argument given, but no file specified.")?;
+                    flags.key_log = Some(file.into());
+                }
                 _ => bail!("Unknown option '{}'.", arg.display()),
             }
         }
+        if flags.test_config && flags.config_file.is_none() {
+            bail!("--test-config needs a config file (-c).");
+        }
         Ok(flags)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            file: self.config_file.clone(),
+            dialect: Some(Dialect::Mosquitto),
+            ports: self.ports.clone(),
+            volume: self.volume,
+            key_log: self.key_log.clone(),
+            is_strict: false,
+        }
     }
 }
 
@@ -131,14 +134,24 @@ mod tests {
     #[test]
     fn mosquittos_flags_are_understood() {
         let flags = parse(&["-v", "-p", "1999", "-d"]).unwrap();
-        let expected = Flags { ports: vec![1999], verbose: true, background: true, ..Flags::default() };
+        let expected =
+            Flags { ports: vec![1999], volume: Volume::Everything, background: true, ..Flags::default() };
         assert_eq!(flags, expected);
         assert_eq!(parse(&["-c", "m.conf"]).unwrap().config_file, Some("m.conf".into()));
     }
 
     #[test]
     fn what_mosquitto_refuses_is_refused() {
-        for words in [&["-p"][..], &["-p", "0"], &["-p", "65536"], &["-c"], &["--bind"], &["1883"]] {
+        for words in [
+            &["--test-config"][..],
+            &["--tls-keylog"],
+            &["-p"],
+            &["-p", "0"],
+            &["-p", "65536"],
+            &["-c"],
+            &["--bind"],
+            &["1883"],
+        ] {
             assert!(parse(words).is_err(), "{words:?}");
         }
     }

@@ -1,13 +1,15 @@
 //! New connections: accepted, counted, opened, and handed to the runner of their Client's home shard.
 
 use martlet_net::{Accepted, Connection, Frames, Opening, Phase, Received, Step};
-use martlet_packet::{ConnAck, Packet, PropertiesBuf, Property, ReasonCode};
+use martlet_packet::{ConnAck, Packet, ReasonCode, Version};
 use martlet_record::{Room, ShardId, Time};
-use martlet_session::{ConnectRequest, ConnectionId, Progress, Violation};
+use martlet_session::{ConnectRequest, ConnectionId, Progress, Violation, encode_explained};
 
 use martlet_broker::Closing;
 
+use crate::log_target::CONNECTION;
 use crate::mailbox::{Adoption, Mail};
+use crate::news::written;
 use crate::runner::Runner;
 use crate::shared::Entry;
 
@@ -20,7 +22,8 @@ impl Runner {
         let Some(mut acceptor) = self.acceptor.take() else { return };
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(accepted) = acceptor.accept(self.now.time) else { break };
-            let entry = if accepted.is_surplus { Entry::Closed } else { self.shared.enter() };
+            let entry =
+                if accepted.is_surplus { Entry::Closed } else { self.shared.enter(accepted.listener) };
             match entry {
                 Entry::Welcome => self.admit(accepted, false),
                 Entry::Surplus => self.admit(accepted, true),
@@ -36,8 +39,10 @@ impl Runner {
     /// Begins with a connection. Its CONNECT is often there already, so it is read before the system is asked to watch it.
     fn admit(&mut self, accepted: Accepted, is_surplus: bool) {
         let deadline = self.openings.from(self.now.time);
+        let port = self.shared.port(accepted.listener);
+        tracing::info!(target: CONNECTION, "New connection from {} on port {port}.", written(&accepted.peer));
         let mut opening = Opening::new(accepted.peer, deadline);
-        (opening.need, opening.is_surplus) = (accepted.need, is_surplus);
+        (opening.listener, opening.is_surplus) = (accepted.listener, is_surplus);
         let id = self.connections.insert(Connection::new(accepted.socket, opening));
         self.openings.push(id, self.now.time);
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -57,33 +62,31 @@ impl Runner {
 
     /// Goes on with the handshake. What is left of the bytes comes back when the Client may be read here.
     pub(crate) fn open<'a>(&mut self, id: ConnectionId, mut frames: Frames<'a>) -> Option<Frames<'a>> {
-        let (policy, maximum) = (&self.shared.policy, self.shared.node.settings.maximum_packet_size);
+        let maximum = self.shared.node.settings.maximum_packet_size;
         loop {
             let has_failed = self.shared.journal.room() == Room::Failed;
             let connection = self.connections.get(id)?;
             let Phase::Opening(opening) = &mut connection.phase else { return None };
-            match opening.receive(&mut frames, policy, maximum, random) {
+            let door = self.shared.doors.at(opening.listener);
+            match opening.receive(&mut frames, &door.policy, maximum, random) {
                 Step::Wait => {
                     self.keep(id, frames);
                     return None;
                 }
                 Step::Progress(Progress::Reply(bytes)) => self.out.outgoing(id).append(&bytes),
                 Step::Progress(Progress::Admitted(request)) if opening.is_surplus => {
-                    let (bytes, why) = self.refusal(&request, ReasonCode::ServerBusy, self.no_room());
-                    self.refuse(id, &bytes, why);
+                    let why = Violation::new(ReasonCode::ServerBusy, self.no_room());
+                    self.refuse_entry(id, Addressee::of(&request), why);
                     return None;
                 }
                 Step::Progress(Progress::Admitted(request)) if has_failed && wants_to_be_kept(&request) => {
                     let text =
                         "the disk failed: no session can be kept until it is mended and the broker restarted";
-                    let (bytes, why) = self.refusal(&request, ReasonCode::ServerUnavailable, text.to_owned());
-                    self.refuse(id, &bytes, why);
+                    let why = Violation::new(ReasonCode::ServerUnavailable, text);
+                    self.refuse_entry(id, Addressee::of(&request), why);
                     return None;
                 }
-                Step::Progress(Progress::Admitted(mut request)) => {
-                    request.need = opening.need;
-                    return self.connect(id, request, frames);
-                }
+                Step::Progress(Progress::Admitted(request)) => return self.judge(id, request, frames),
                 Step::Progress(Progress::Refused(bytes, why)) => {
                     self.refuse(id, &bytes, why);
                     return None;
@@ -96,7 +99,7 @@ impl Runner {
     pub(crate) fn refuse(&mut self, id: ConnectionId, bytes: &[u8], why: Violation) {
         let Some(connection) = self.connections.get(id) else { return };
         if let Phase::Opening(opening) = &connection.phase {
-            tracing::info!("Connection from {} refused: {}.", opening.peer, why.text);
+            tracing::info!(target: CONNECTION, "Connection from {} refused: {}.", opening.peer, why.text);
         }
         if !bytes.is_empty() {
             self.out.outgoing(id).append(bytes);
@@ -107,7 +110,7 @@ impl Runner {
     }
 
     /// Takes an admitted Client to its home shard: here, or on another runner.
-    fn connect<'a>(
+    pub(crate) fn connect<'a>(
         &mut self,
         id: ConnectionId,
         request: Box<ConnectRequest>,
@@ -142,17 +145,19 @@ impl Runner {
         let Phase::Opening(opening) = std::mem::replace(&mut connection.phase, Phase::Connecting) else {
             return;
         };
-        let socket = connection.into_socket(self.poll.registry());
-        let adoption = Adoption { socket, opening: *opening, request, rest: frames.into_rest() };
+        let transport = connection.into_transport(self.poll.registry());
+        let adoption = Adoption { transport, opening: *opening, request, rest: frames.into_rest() };
         self.shared.mailboxes[self.shared.runner_of(home)].post(Mail::Adopt(Box::new(adoption)));
     }
 
     /// Takes a Client from the runner that opened its connection.
     pub(crate) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { socket, opening, request, rest } = adoption;
-        let connection = Connection::admitted(socket, opening, rest);
+        let Adoption { transport, opening, request, rest } = adoption;
+        let peer = opening.peer.clone();
+        let connection = Connection::admitted(transport, opening, rest);
         self.unfinished.hold(&connection);
         let id = self.connections.insert(connection);
+        self.news.introduce(id.slot, &peer);
         let home = ShardId::home_of(&request.client_id);
         self.enter_home(id, home, request);
         self.watch(id);
@@ -163,7 +168,9 @@ impl Runner {
     fn enter_home(&mut self, id: ConnectionId, home: ShardId, request: Box<ConnectRequest>) {
         let Some(connection) = self.connections.get(id) else { return };
         (connection.home, connection.version) = (home, request.version);
-        connection.phase = Phase::Connecting;
+        if let Phase::Opening(opening) = std::mem::replace(&mut connection.phase, Phase::Connecting) {
+            self.news.introduce(id.slot, &opening.peer);
+        }
         let Some(shard) = self.shards.step(home) else { return };
         let slot = shard.connect(id, request, self.now, &mut self.out);
         if let Some(connection) = self.connections.get(id) {
@@ -191,7 +198,8 @@ impl Runner {
         while let Some(id) = self.openings.pop_due(self.now.time) {
             if let Some(opening) = opening_of(self.connections.get(id)) {
                 let seconds = self.shared.connect_timeout.as_secs_f32();
-                tracing::info!("Connection from {} closed: no CONNECT within {seconds} s.", opening.peer);
+                let what = if opening.awaits_verdict { "its password was not checked" } else { "no CONNECT" };
+                tracing::info!(target: CONNECTION, "Connection from {} closed: {what} within {seconds} s.", opening.peer);
                 self.remove(id);
             }
         }
@@ -200,13 +208,15 @@ impl Runner {
     /// Closes a connection there is no descriptor for, with a word if its CONNECT is there already.
     fn turn_away(&mut self, accepted: Accepted) {
         let mut opening = Opening::new(accepted.peer, Time::START);
-        let connection = Connection::new(accepted.socket, Opening::new(accepted.peer, Time::START));
+        let door = self.shared.doors.at(accepted.listener);
+        let mut connection = Connection::new(accepted.socket, Opening::new(accepted.peer, Time::START));
         let mut buffer = std::mem::take(&mut self.buffer);
-        if let Received::Bytes { count, .. } = connection.read(&mut buffer) {
+        if let Ok(Received::Bytes { count, .. }) = connection.receive(&mut buffer) {
             let mut frames = Frames::new(Vec::new(), &buffer[..count]);
-            let step = opening.receive(&mut frames, &self.shared.policy, u32::MAX, random);
+            let step = opening.receive(&mut frames, &door.policy, u32::MAX, random);
             if let Step::Progress(Progress::Admitted(request)) = step {
-                let (answer, _) = self.refusal(&request, ReasonCode::ServerBusy, self.no_room());
+                let why = Violation::new(ReasonCode::ServerBusy, self.no_room());
+                let answer = self.refusal(Addressee::of(&request), &why);
                 // The peer may not read it; there is nothing else to do for it.
                 drop(connection.write_once(&answer));
             }
@@ -214,23 +224,37 @@ impl Runner {
         self.buffer = buffer;
     }
 
-    /// CONNACK for a Client there is no room for.
-    fn refusal(&self, request: &ConnectRequest, reason: ReasonCode, text: String) -> (Vec<u8>, Violation) {
-        let why = Violation::new(reason, text);
-        let mut properties = PropertiesBuf::default();
-        if self.shared.policy.reason_strings {
-            properties.push(Property::ReasonString(&why.text));
-        }
-        let properties = properties.as_properties();
-        let connack = ConnAck { session_present: false, reason: why.reason, properties };
+    /// CONNACK for a Client that is not let in.
+    pub(crate) fn refusal(&self, to: Addressee, why: &Violation) -> Vec<u8> {
         let mut bytes = Vec::new();
-        Packet::ConnAck(connack).encode(request.version, &mut bytes);
-        (bytes, why)
+        let text = self.shared.node.settings.dialect.reason_strings.then_some(&*why.text);
+        let (reason, session_present) = (why.reason, false);
+        encode_explained(
+            to.version,
+            to.packet_bytes_max,
+            text,
+            |properties| Packet::ConnAck(ConnAck { session_present, reason, properties }),
+            &mut bytes,
+        );
+        bytes
     }
 
     fn no_room(&self) -> String {
-        let maximum = self.shared.connections_max;
+        let maximum = self.shared.connections_max();
         format!("the node has its maximum of {maximum} connections (--max-connections, ulimit -n)")
+    }
+}
+
+/// In what words a Client can be answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addressee {
+    version: Version,
+    packet_bytes_max: u32,
+}
+
+impl Addressee {
+    pub(crate) fn of(request: &ConnectRequest) -> Self {
+        Self { version: request.version, packet_bytes_max: request.maximum_packet_size }
     }
 }
 

@@ -39,7 +39,8 @@ impl Runner {
         let linger = hears_out(why);
         self.unfinished.forget(connection);
         connection.phase = Phase::Closing { linger };
-        if self.out.waiting(id).is_some_and(|outgoing| !outgoing.is_empty()) {
+        let has_own_words = connection.wants_write();
+        if has_own_words || self.out.waiting(id).is_some_and(|outgoing| !outgoing.is_empty()) {
             self.closings.push(id, self.now.time);
             self.flush_one(id.slot);
         } else {
@@ -92,8 +93,9 @@ impl Runner {
         // The socket is closed last: whoever sees that finds the place free.
         let Some(closed) = self.connections.remove(id) else { return };
         self.unfinished.release(&closed);
+        self.news.forget(id.slot);
         self.out.forget(id.slot);
-        self.shared.leave();
+        self.shared.leave(usize::from(closed.listener));
     }
 }
 

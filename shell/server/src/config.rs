@@ -7,9 +7,11 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use martlet_broker::{Dialect, Settings};
-use martlet_net::{TcpOptions, descriptor_limit};
+use martlet_net::{ListenerOptions, TcpOptions, descriptor_limit};
 use martlet_record::Need;
+use martlet_session::Terms;
 
+use crate::entrance::Entrance;
 use crate::shared::SURPLUS_MAX;
 
 /// Descriptors that are not for Clients: standard streams, the reserve, files that are open for a moment.
@@ -24,7 +26,7 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// An address that this machine does not have is left out, as long as there is another.
     pub skips_missing_addresses: bool,
-    /// What TCP is asked for.
+    /// What TCP is asked for at all listeners.
     pub tcp: TcpOptions,
     /// What the core is asked for.
     pub settings: Settings,
@@ -36,19 +38,23 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Where everything persistent is kept; `None`: nothing outlasts the process.
     pub store: Option<StoreConfig>,
+    /// The file of dynamic security, for the listeners that ask it; `None`: there is none.
+    pub dynamic_security: Option<PathBuf>,
     /// How often `$SYS` topics are published; zero turns them off.
     pub sys_interval: Duration,
     /// Bytes of Messages that may wait for one runner; beyond it Clients that publish are not read until it caught up.
     pub mailbox_bytes_max: usize,
 }
 
-/// An address to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a node listens, on which terms, and who may enter there.
+#[derive(Debug, Clone)]
 pub struct Listen {
-    /// Which.
-    pub address: SocketAddr,
-    /// How safe what Clients are promised there must be, if it differs from the node's.
-    pub need: Option<Need>,
+    /// Where, and what lies between its sockets and MQTT.
+    pub options: ListenerOptions,
+    /// What its Clients are granted.
+    pub terms: Terms,
+    /// Who may enter.
+    pub entrance: Entrance,
 }
 
 /// Where everything persistent is kept, and how.
@@ -63,9 +69,20 @@ pub struct StoreConfig {
 }
 
 impl Listen {
-    /// An address without terms of its own.
-    pub const fn at(address: SocketAddr) -> Self {
-        Self { address, need: None }
+    /// An address without terms of its own, where everybody may enter.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            options: ListenerOptions::new(address),
+            terms: Terms::default(),
+            entrance: Entrance { allows_anonymous: true, ..Entrance::default() },
+        }
+    }
+
+    /// The same, where Clients are promised something else than elsewhere.
+    #[must_use]
+    pub fn promising(mut self, need: Option<Need>) -> Self {
+        self.terms.need = need;
+        self
     }
 }
 
@@ -88,6 +105,7 @@ impl Config {
             connections_max: None,
             connect_timeout: Duration::from_secs(10),
             store: None,
+            dynamic_security: None,
             sys_interval: Duration::from_secs(10),
             mailbox_bytes_max: 8 * 1024 * 1024,
         }

@@ -31,10 +31,10 @@ impl Runner {
     /// Writes one connection, unless its socket was full and has not said otherwise.
     pub(crate) fn flush_one(&mut self, slot: u32) {
         let Some((id, connection)) = self.connections.at(slot) else { return };
-        let Some(outgoing) = self.out.waiting_mut(slot) else { return };
         if connection.is_blocked() {
             return;
         }
+        let Some(outgoing) = self.out.waiting_mut(slot) else { return self.flush_own(id) };
         let waited = outgoing.len();
         let flushed = connection.flush(outgoing, self.now.time);
         let took = waited - outgoing.len();
@@ -54,6 +54,22 @@ impl Runner {
             self.tell_taken(id);
         }
         self.read_again(id);
+    }
+
+    /// Writes what the layers of a connection have to say themselves, where no packet waits.
+    pub(crate) fn flush_own(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id).filter(|connection| connection.wants_write()) else {
+            return;
+        };
+        match connection.flush_own() {
+            Flushed::All => self.flushed(id),
+            Flushed::Blocked => {
+                if let Err(error) = connection.watch_writable(self.poll.registry(), Self::token(id)) {
+                    self.fail_write(id, &error);
+                }
+            }
+            Flushed::Failed(error) => self.fail_write(id, &error),
+        }
     }
 
     /// A connection that was left unread for what it owed is read again once it took enough.

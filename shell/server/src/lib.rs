@@ -5,6 +5,8 @@
 //! carries what the core decided to sockets, to the journal and to other runners.
 
 mod config;
+mod configure;
+mod control;
 mod server;
 mod signals;
 
@@ -15,12 +17,17 @@ mod alarms;
 mod close;
 mod commit;
 mod deliver;
+mod doors;
+mod entrance;
 mod fetch;
 mod flush;
 mod receive;
+mod reload;
+mod requests;
 mod stop;
 mod sys;
 mod unfinished;
+mod verdict;
 
 mod clock;
 mod deadlines;
@@ -35,6 +42,9 @@ pub mod log_target;
 pub mod tools;
 
 pub use config::{Config, Listen, StoreConfig, default_runners};
+pub use configure::{Configured, Unusable, configure};
+pub use control::Source;
+pub use entrance::{Entrance, Identity};
 pub use server::{Error, Handle, Server, Stopper};
 pub use signals::serve_until_signalled;
 
@@ -42,8 +52,9 @@ pub use signals::serve_until_signalled;
 pub use martlet_access::Rules;
 pub use martlet_broker::{Dialect, Settings, SharedStrategy};
 pub use martlet_net::{
-    Error as ListenError, KeepAliveProbes, TcpOptions, descriptor_limit, raise_descriptor_limit,
+    Address, Error as ListenError, KeepAliveProbes, ListenerOptions, TcpOptions, descriptor_limit,
+    raise_descriptor_limit,
 };
 pub use martlet_record::Need;
-pub use martlet_session::Overflow;
+pub use martlet_session::{Overflow, Terms};
 pub use martlet_topic::{Limits, TopicFilter};

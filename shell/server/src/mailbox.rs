@@ -3,25 +3,29 @@
 //! The rule: a sleeping runner is woken once, however much mail it gets; a busy one is not woken at all.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use martlet_broker::sys::ClientBooks;
 use martlet_broker::{Chunk, Counters};
-use martlet_net::Opening;
+use martlet_net::{Opening, Transport};
 use martlet_record::CheckpointNumber;
 use martlet_session::ConnectRequest;
-use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use parking_lot::Mutex;
 
 use crate::commit::Completions;
 use crate::fetch::ReadBack;
+use crate::reload::Change;
+use crate::verdict::Judged;
 
 /// Something for a runner.
 #[derive(Debug)]
 pub(crate) enum Mail {
     /// A Client whose home is there.
     Adopt(Box<Adoption>),
+    /// A Client whose password was checked.
+    Judged(Box<Judged>),
     /// Messages for Sessions there.
     Messages(Chunk),
     /// The fate of batches that concern shards there, in log order.
@@ -32,6 +36,14 @@ pub(crate) enum Mail {
     WriteDown(CheckpointNumber),
     /// The store has room again, or has none any more.
     StoreChanged,
+    /// The rules changed: whoever is connected is looked at again.
+    LookAgain(Arc<Change>),
+    /// A Message of the node for one Client.
+    Answer { client_id: Box<str>, topic: &'static str, payload: Box<[u8]> },
+    /// What your Clients subscribed to, please.
+    ListSubscriptions,
+    /// A line of the log, to be published under this topic.
+    LogLine(Box<str>, Box<[u8]>),
     /// The sum of your counters, please.
     Count,
     /// The sum of a runner's counters.
@@ -52,7 +64,7 @@ pub(crate) struct Counted {
 /// A Network Connection on its way to the runner of its home shard.
 #[derive(Debug)]
 pub(crate) struct Adoption {
-    pub(crate) socket: TcpStream,
+    pub(crate) transport: Transport,
     pub(crate) opening: Opening,
     pub(crate) request: Box<ConnectRequest>,
     /// What came behind CONNECT.
@@ -149,7 +161,6 @@ mod tests {
 
     use martlet_record::MessageRef;
     use mio::{Events, Poll};
-    use std::sync::Arc;
     use std::time::Duration;
 
     const WAKE: Token = Token(7);

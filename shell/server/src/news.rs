@@ -1,11 +1,15 @@
-//! What the core wants people to know, as lines of the log.
+//! What the core wants people to know, as lines of the log, in the words Mosquitto's users look for.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use martlet_broker::Notice;
+use martlet_net::{PeerAddress, PeerInfo};
+use martlet_packet::ReasonCode;
 use martlet_record::Time;
+use martlet_session::Violation;
 
+use crate::log_target::{CONNECTION, NOTICE, SUBSCRIBE, UNSUBSCRIBE};
+use crate::receive::CLOSED;
 use crate::runner::Runner;
 
 /// Client Identifiers whose take-overs are told once a minute; beyond so many, the memory of them starts anew.
@@ -17,6 +21,8 @@ const TAKEOVER_SECONDS: u64 = 60;
 #[derive(Debug, Default)]
 pub(crate) struct News {
     takeovers: HashMap<Box<str>, Takeovers>,
+    /// Where Clients come from whose CONNACK is awaited, by the places of their connections.
+    peers: HashMap<u32, Box<str>>,
 }
 
 #[derive(Debug)]
@@ -33,18 +39,27 @@ impl Runner {
         }
         for notice in std::mem::take(&mut self.out.notices) {
             match notice {
-                Notice::Connected { client_id, connection, version, clean_start, keep_alive } => {
-                    if tracing::enabled!(tracing::Level::INFO) {
-                        let peer =
-                            self.connections.get(connection).and_then(|it| it.socket().peer_addr().ok());
-                        let (peer, c) = (peer_name(peer), u8::from(clean_start));
-                        tracing::info!(
-                            "New client connected from {peer} as {client_id} (v{version}, c{c}, k{keep_alive})."
-                        );
-                    }
+                Notice::Connected { client_id, username, connection, version, clean_start, keep_alive } => {
+                    let peer = self.news.peers.remove(&connection.slot);
+                    let peer = peer.as_deref().unwrap_or("a peer that is gone");
+                    let (p, c) = (protocol(version), u8::from(clean_start));
+                    let user = username.map(|name| format!(", u'{name}'")).unwrap_or_default();
+                    tracing::info!(
+                        target: CONNECTION,
+                        "New client connected from {peer} as {client_id} (p{p}, c{c}, k{keep_alive}{user})."
+                    );
                 }
                 Notice::Disconnected { client_id, why } => {
-                    tracing::info!("Client {client_id} disconnected: {}.", why.text);
+                    tracing::info!(target: CONNECTION, "Client {client_id} {}", ending(&why));
+                }
+                Notice::Subscribed { client_id, qos, filter } => {
+                    tracing::info!(target: SUBSCRIBE, "{client_id} {} {filter}", u8::from(qos));
+                }
+                Notice::Unsubscribed { client_id, filter } => {
+                    tracing::info!(target: UNSUBSCRIBE, "{client_id} {filter}");
+                }
+                Notice::FirstRefusal { client_id, text } => {
+                    tracing::info!(target: NOTICE, "Client {client_id} is refused what it publishes: {text}.");
                 }
                 Notice::TakenOver { client_id } => self.news.take_over(client_id, self.now.time),
                 Notice::WillRefused { client_id, text } => {
@@ -67,6 +82,18 @@ impl Runner {
 }
 
 impl News {
+    /// A Client from there is on its way to its Session.
+    pub(crate) fn introduce(&mut self, slot: u32, peer: &PeerInfo) {
+        if tracing::enabled!(target: CONNECTION, tracing::Level::INFO) {
+            self.peers.insert(slot, written(&peer.client_address()).into());
+        }
+    }
+
+    /// Its connection is gone.
+    pub(crate) fn forget(&mut self, slot: u32) {
+        self.peers.remove(&slot);
+    }
+
     /// Two Clients with one identifier throw each other out for ever: worth a warning, not one for each time.
     fn take_over(&mut self, client_id: Box<str>, now: Time) {
         if self.takeovers.len() >= TAKEOVERS_MAX && !self.takeovers.contains_key(&client_id) {
@@ -95,8 +122,37 @@ fn warn_of_takeover(client_id: &str, untold: u64) {
     );
 }
 
-fn peer_name(peer: Option<SocketAddr>) -> String {
-    peer.map_or_else(|| "a peer that is gone".to_owned(), |peer| peer.to_string())
+/// An address as Mosquitto writes it: without brackets.
+pub(crate) fn written(peer: &PeerAddress) -> String {
+    match peer {
+        PeerAddress::Inet(address) => format!("{}:{}", address.ip(), address.port()),
+        PeerAddress::Unix => "a Unix socket".to_owned(),
+    }
+}
+
+/// The number Mosquitto has for a version.
+fn protocol(version: &str) -> u8 {
+    match version {
+        "3.1" => 1,
+        "3.1.1" => 2,
+        _ => 5,
+    }
+}
+
+/// How a Client left.
+fn ending(why: &Violation) -> String {
+    let text = &why.text;
+    match why.reason {
+        ReasonCode::NormalDisconnection | ReasonCode::DisconnectWithWillMessage => "disconnected.".to_owned(),
+        _ if *text == CLOSED => "closed its connection.".to_owned(),
+        ReasonCode::KeepAliveTimeout => "has exceeded timeout, disconnecting.".to_owned(),
+        ReasonCode::MalformedPacket => format!("disconnected due to malformed packet: {text}."),
+        ReasonCode::ProtocolError => format!("disconnected due to protocol error: {text}."),
+        ReasonCode::PacketTooLarge => format!("disconnected due to oversize packet: {text}."),
+        ReasonCode::NotAuthorized => format!("disconnected, not authorised: {text}."),
+        ReasonCode::AdministrativeAction => "been disconnected by administrative action.".to_owned(),
+        _ => format!("disconnected: {text}."),
+    }
 }
 
 #[cfg(test)]

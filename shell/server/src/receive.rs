@@ -11,6 +11,9 @@ use crate::close::hears_out;
 use crate::runner::Runner;
 use crate::stop::Stopping;
 
+/// Why a connection ended whose Client left without a word.
+pub(crate) const CLOSED: &str = "the Client closed the Network Connection without DISCONNECT";
+
 impl Runner {
     /// Reads every connection that is ready, once each.
     pub(crate) fn read_ready(&mut self) {
@@ -32,7 +35,7 @@ impl Runner {
     fn read(&mut self, slot: u32, has_room: bool, buffer: &mut [u8]) {
         let owes_much = self.owes_much(slot);
         let Some((id, connection)) = self.connections.at(slot) else { return };
-        if matches!(connection.phase, Phase::Connecting) {
+        if waits_for_answer(&connection.phase) {
             return; // It stays queued, and is read when it opens.
         }
         connection.is_queued = false;
@@ -75,18 +78,22 @@ impl Runner {
     /// Reads once and takes what came.
     pub(crate) fn read_now(&mut self, id: ConnectionId, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get(id) else { return };
-        match connection.read(buffer) {
+        let received = match connection.receive(buffer) {
+            Ok(received) => received,
+            Err(why) => return self.refuse_transport(id, why),
+        };
+        match received {
             Received::Bytes { count, more } => {
                 self.bytes_received += count as u64;
                 self.receive(id, &buffer[..count]);
                 if more {
                     self.queue(id);
                 }
+                self.flush_own(id);
             }
-            Received::Nothing => {}
+            Received::Nothing => self.flush_own(id),
             Received::End => {
-                let text = "the Client closed the Network Connection without DISCONNECT";
-                self.lose(id, Violation::new(ReasonCode::UnspecifiedError, text));
+                self.lose(id, Violation::new(ReasonCode::UnspecifiedError, CLOSED));
             }
             Received::Failed(error) => {
                 let text = format!("the Network Connection failed: {error}");
@@ -104,6 +111,11 @@ impl Runner {
                 None => return,
             };
         }
+        self.receive_frames(id, frames);
+    }
+
+    /// Takes the packets that are whole, and keeps the rest.
+    pub(crate) fn receive_frames(&mut self, id: ConnectionId, mut frames: Frames<'_>) {
         self.receive_packets(id, &mut frames);
         self.deliver();
         self.keep(id, frames);
@@ -207,6 +219,22 @@ impl Runner {
         true
     }
 
+    /// What lies between the socket and MQTT refused the peer, and told it so in its own words.
+    fn refuse_transport(&mut self, id: ConnectionId, why: Violation) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let (slot, home) = (connection.session_slot, connection.home);
+        match &connection.phase {
+            Phase::Opening(_) => return self.refuse(id, &[], why),
+            Phase::Connecting | Phase::Open => {
+                if let Some(shard) = self.shards.step(home) {
+                    shard.closed(slot, id, why.clone(), self.now, &mut self.out);
+                }
+            }
+            Phase::Closing { .. } | Phase::Lingering { .. } => return self.remove(id),
+        }
+        self.out.closing.push(Closing { connection: id, why });
+    }
+
     /// The peer is gone, or as good as.
     pub(crate) fn lose(&mut self, id: ConnectionId, why: Violation) {
         let Some(connection) = self.connections.get(id) else { return };
@@ -224,6 +252,15 @@ impl Runner {
         list.clear();
         list.append(&mut self.ready);
         self.ready = list;
+    }
+}
+
+/// CONNECT was read, and its answer is not there yet.
+fn waits_for_answer(phase: &Phase) -> bool {
+    match phase {
+        Phase::Connecting => true,
+        Phase::Opening(opening) => opening.awaits_verdict,
+        _ => false,
     }
 }
 

@@ -149,6 +149,7 @@ impl Runner {
         self.flush();
         self.close_given_up();
         self.hand_over();
+        self.pass_on_requests();
         self.tell_news();
         // Nobody was woken for what the end of the turn left.
         self.shared.journal.commit();
@@ -231,8 +232,10 @@ impl Runner {
         for mail in self.mailbox().take() {
             let bytes = mail.bytes();
             match mail {
-                Mail::Adopt(_) if self.is_stopping() => self.shared.leave(),
+                Mail::Adopt(adoption) if self.is_stopping() => self.shared.leave(adoption.opening.listener),
                 Mail::Adopt(adoption) => self.adopt(*adoption),
+                Mail::Judged(_) if self.is_stopping() => {}
+                Mail::Judged(judged) => self.judged(*judged),
                 Mail::Messages(chunk) => self.deliver_here(&chunk),
                 Mail::Completed(all) => {
                     all.completions.iter().for_each(|completion| self.complete(completion))
@@ -240,6 +243,10 @@ impl Runner {
                 Mail::ReadBack(read) => self.read_back(*read),
                 Mail::WriteDown(checkpoint) => self.begin_checkpoint(checkpoint),
                 Mail::StoreChanged => self.look_at_store(),
+                Mail::LookAgain(change) => self.look_again(&change),
+                Mail::Answer { client_id, topic, payload } => self.answer(&client_id, topic, &payload),
+                Mail::ListSubscriptions => self.list_subscriptions(),
+                Mail::LogLine(topic, line) => self.publish_log(&topic, &line),
                 Mail::Count => {
                     let counted = Box::new(self.count());
                     self.shared.mailboxes[0].post(Mail::Counted(counted));

@@ -12,12 +12,14 @@ use martlet_net::{Acceptor, Error as ListenError, Listener};
 use martlet_record::ShardId;
 use mio::Poll;
 
+use crate::Config;
 use crate::clock::Clock;
+use crate::control::{self, Administration, Control, Order};
+use crate::doors::Doors;
 use crate::mailbox::{Mail, Mailbox};
 use crate::runner::{ACCEPT, Runner, WAKE};
-use crate::shared::Shared;
+use crate::shared::{Gate, Gatehouse, Shared};
 use crate::store::{self, Beginning};
-use crate::{Config, Listen};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,9 @@ pub enum Error {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The file of dynamic security cannot be used.
+    #[error(transparent)]
+    DynamicSecurity(#[from] martlet_auth::Error),
     /// There is no address to listen on.
     #[error("there is no address to listen on")]
     Nowhere,
@@ -46,6 +51,7 @@ pub struct Handle {
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    control: JoinHandle<()>,
 }
 
 /// Ends a node from anywhere.
@@ -55,8 +61,8 @@ pub struct Stopper(Arc<Shared>);
 impl Server {
     /// Binds all addresses and starts the runners. When it returns, Clients can connect.
     pub fn start(config: &Config) -> Result<Handle, Error> {
-        let listeners = bind_all(config)?;
-        let addresses = listeners.iter().map(Listener::address).collect();
+        let listeners = open_all(config)?;
+        let addresses = listeners.iter().flat_map(Listener::addresses).collect();
         let runners = config.runners.get().min(ShardId::COUNT);
         let polls = (0..runners).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let mailboxes = polls.iter().map(|poll| Mailbox::new(poll.registry(), WAKE));
@@ -65,9 +71,19 @@ impl Server {
         let new_node = || Arc::new(Node::new(config.settings.clone(), seed()));
         let Beginning { node, shards, notices, journal, listener } =
             store::begin(config, new_node, || Clock::new(start).read())?;
-        let shared = Arc::new(Shared::new(node, config, mailboxes, journal, start));
+        let dynamic = Administration::open(config)?;
+        let (orders, received) = control::orders();
+        let gatehouse = Gatehouse {
+            doors: Doors::new(&node.settings, &config.listen, dynamic.rules().as_ref()),
+            gates: listeners.iter().map(Gate::new).collect(),
+            orders,
+        };
+        let shared = Arc::new(Shared::new(node, config, mailboxes, journal, start, gatehouse));
         let mut shards: Vec<Vec<Shard>> = deal(shards, &shared);
         listener.introduce(&shared);
+        shared.node.set_accesses(shared.doors.rules());
+        let control = Control::new(received, Arc::clone(&shared), dynamic);
+        let control = thread::Builder::new().name("control".to_owned()).spawn(move || control.run())?;
 
         let mut acceptor = Acceptor::new(listeners)?;
         acceptor.register(polls[0].registry(), ACCEPT)?;
@@ -85,7 +101,7 @@ impl Server {
             let run = move || runner.run().inspect_err(|_| others.stop());
             threads.push(thread::Builder::new().name(name).spawn(run)?);
         }
-        Ok(Handle { addresses, stopper: Stopper(shared), threads })
+        Ok(Handle { addresses, stopper: Stopper(shared), threads, control })
     }
 }
 
@@ -113,6 +129,10 @@ impl Handle {
             |thread: JoinHandle<_>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let ends: Vec<io::Result<()>> = self.threads.into_iter().map(join).collect();
         let ended = ends.into_iter().collect();
+        self.stopper.order(Order::End);
+        if let Err(panic) = self.control.join() {
+            std::panic::resume_unwind(panic);
+        }
         if let Some(disk) = self.stopper.0.journal.disk() {
             disk.close();
         }
@@ -125,12 +145,25 @@ impl Stopper {
     pub fn stop(&self) {
         self.0.mailboxes.iter().for_each(|mailbox| mailbox.post(Mail::Stop));
     }
+
+    /// Publishes a line of the log to whoever subscribed to its topic.
+    pub fn publish_log(&self, topic: &str, line: &[u8]) {
+        self.0.mailboxes[0].post(Mail::LogLine(topic.into(), line.into()));
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        // There is nobody to take it once the node has ended.
+        let _ = self.0.orders.send(order);
+    }
 }
 
-fn bind_all(config: &Config) -> Result<Vec<Listener>, Error> {
-    let (mut listeners, mut missing) = (Vec::new(), None);
-    for Listen { address, need } in &config.listen {
-        match Listener::bind(*address, &config.tcp, *need) {
+fn open_all(config: &Config) -> Result<Vec<Listener>, Error> {
+    let mut listeners = Vec::new();
+    let mut missing = None;
+    for listen in &config.listen {
+        let mut options = listen.options.clone();
+        options.tcp = config.tcp;
+        match Listener::open(&options) {
             Ok(listener) => listeners.push(listener),
             Err(error @ ListenError::NoSuchAddress { .. }) if config.skips_missing_addresses => {
                 missing = Some(error);

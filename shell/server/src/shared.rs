@@ -5,15 +5,28 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use martlet_broker::Node;
+use martlet_net::{Listener, TlsHandle};
 use martlet_record::{CheckpointNumber, Room, ShardId};
-use martlet_session::HandshakePolicy;
 use parking_lot::Mutex;
 
+use crate::control::Orders;
+use crate::doors::Doors;
 use crate::journal::NodeJournal;
 use crate::mailbox::Mailbox;
 
 /// Connections above the maximum that are heard until they can be refused in their own version; more are closed at once.
 pub(crate) const SURPLUS_MAX: usize = 16;
+
+/// A listener, as far as all runners must know it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Its port; 0 if it has none.
+    port: u16,
+    /// Its certificates.
+    pub(crate) tls: Option<TlsHandle>,
+    connections_max: AtomicUsize,
+    connections: AtomicUsize,
+}
 
 /// May a new Network Connection stay?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +39,29 @@ pub(crate) enum Entry {
     Closed,
 }
 
+/// What stands between a node and the world.
+#[derive(Debug)]
+pub(crate) struct Gatehouse {
+    pub(crate) doors: Doors,
+    pub(crate) gates: Box<[Gate]>,
+    pub(crate) orders: Orders,
+}
+
 /// What all runners of a node share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) node: Arc<Node>,
-    pub(crate) policy: HandshakePolicy,
+    /// Who may enter, by listener.
+    pub(crate) doors: Doors,
+    /// One for each listener.
+    pub(crate) gates: Box<[Gate]>,
+    /// What takes long, or concerns the whole node, is done there.
+    pub(crate) orders: Orders,
     pub(crate) journal: NodeJournal,
     /// One for each runner.
     pub(crate) mailboxes: Box<[Mailbox]>,
     pub(crate) start: Instant,
-    pub(crate) connections_max: usize,
+    connections_max: AtomicUsize,
     pub(crate) connect_timeout: Duration,
     pub(crate) sys_interval: Duration,
     mailbox_bytes_max: usize,
@@ -52,6 +78,39 @@ pub(crate) struct Shared {
     announced: AtomicU64,
 }
 
+impl Gate {
+    pub(crate) fn new(listener: &Listener) -> Self {
+        let gate = Self {
+            port: listener.address().port(),
+            tls: listener.tls(),
+            connections_max: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+        };
+        gate.set_connections_max(listener.max_connections());
+        gate
+    }
+
+    /// So many it may have from here; `None`: as many as the node.
+    pub(crate) fn set_connections_max(&self, maximum: Option<u32>) {
+        let maximum = maximum.and_then(|maximum| usize::try_from(maximum).ok()).unwrap_or(usize::MAX);
+        self.connections_max.store(maximum, Ordering::Relaxed);
+    }
+
+    /// Counts one more, if there may be one more.
+    fn enter(&self) -> bool {
+        let has_room =
+            self.connections.fetch_add(1, Ordering::Relaxed) < self.connections_max.load(Ordering::Relaxed);
+        if !has_room {
+            self.leave();
+        }
+        has_room
+    }
+
+    fn leave(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     pub(crate) fn new(
         node: Arc<Node>,
@@ -59,14 +118,17 @@ impl Shared {
         mailboxes: Box<[Mailbox]>,
         journal: NodeJournal,
         start: Instant,
+        gatehouse: Gatehouse,
     ) -> Self {
         Self {
-            policy: node.settings.handshake_policy(),
+            doors: gatehouse.doors,
+            gates: gatehouse.gates,
+            orders: gatehouse.orders,
             node,
             journal,
             mailboxes,
             start,
-            connections_max: config.connections_max(),
+            connections_max: AtomicUsize::new(config.connections_max()),
             connect_timeout: config.connect_timeout,
             sys_interval: config.sys_interval,
             mailbox_bytes_max: config.mailbox_bytes_max,
@@ -90,20 +152,39 @@ impl Shared {
         shard.index() % self.mailboxes.len()
     }
 
-    /// Counts one more Network Connection, unless there is not even room to refuse it.
-    pub(crate) fn enter(&self) -> Entry {
+    /// Counts one more Network Connection of a listener, unless there is not even room to refuse it.
+    pub(crate) fn enter(&self, listener: usize) -> Entry {
+        if !self.gates[listener].enter() {
+            return Entry::Closed;
+        }
         match self.connections.fetch_add(1, Ordering::Relaxed) {
-            before if before < self.connections_max => Entry::Welcome,
-            before if before < self.connections_max + SURPLUS_MAX => Entry::Surplus,
+            before if before < self.connections_max() => Entry::Welcome,
+            before if before < self.connections_max() + SURPLUS_MAX => Entry::Surplus,
             _ => {
-                self.leave();
+                self.leave(listener);
                 Entry::Closed
             }
         }
     }
 
+    /// Network Connections there may be at once.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.connections_max.load(Ordering::Relaxed)
+    }
+
+    /// So many there may be from here.
+    pub(crate) fn set_connections_max(&self, maximum: usize) {
+        self.connections_max.store(maximum, Ordering::Relaxed);
+    }
+
+    /// The port of a listener, for people.
+    pub(crate) fn port(&self, listener: usize) -> u16 {
+        self.gates[listener].port
+    }
+
     /// Counts one Network Connection less.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, listener: usize) {
+        self.gates[listener].leave();
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 

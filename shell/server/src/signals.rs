@@ -1,4 +1,5 @@
-//! Signals: the first SIGTERM or SIGINT ends the node in good order, the second at once.
+//! Signals: the first SIGTERM or SIGINT ends the node in good order, the second at once; SIGHUP has the configuration
+//! read again, SIGUSR1 a checkpoint written, SIGUSR2 the subscriptions printed.
 
 use std::io;
 use std::thread;
@@ -6,15 +7,19 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+use crate::control::{Order, Source};
 use crate::server::{Handle, Stopper};
 
 /// What a program reports that was told twice to end.
 const STATUS_OF_HASTE: i32 = 1;
 
-/// Runs a node until a signal ends it.
-pub fn serve_until_signalled(node: Handle) -> io::Result<()> {
+/// Runs a node until a signal ends it. What it was configured with is read again from `source`.
+pub fn serve_until_signalled(node: Handle, source: Option<Box<dyn Source>>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
     let (stopper, handle) = (node.stopper(), signals.handle());
+    if let Some(source) = source {
+        stopper.order(Order::Watch(source));
+    }
     let listener =
         thread::Builder::new().name("signals".to_owned()).spawn(move || listen(&mut signals, &stopper))?;
     let ended = node.join();
@@ -34,12 +39,9 @@ fn listen(signals: &mut Signals, stopper: &Stopper) {
                 is_stopping = true;
                 stopper.stop();
             }
-            SIGHUP => {
-                tracing::info!("SIGHUP does nothing yet: there is no configuration file to read again.")
-            }
-            _ => tracing::info!(
-                "This signal does nothing here: the state of the broker is in its $SYS topics."
-            ),
+            SIGHUP => stopper.order(Order::Reload),
+            SIGUSR1 => stopper.order(Order::Checkpoint),
+            _ => stopper.order(Order::PrintTree),
         }
     }
 }
