@@ -22,7 +22,10 @@ pub enum Error {
     /// TLS cannot be spoken as it was asked for: a file is missing or wrong, or this program cannot do it.
     #[error("TLS: {0}")]
     TlsOptions(String),
-    /// The two sides did not come to terms: the Server is not trusted, does not trust us, or speaks no TLS.
+    /// The Server's certificate is not one to trust.
+    #[error("the Server is not trusted: {0}")]
+    Untrusted(String),
+    /// The two sides did not come to terms: the Server does not trust us, speaks another TLS, or none.
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
     /// The Server answered CONNECT with a refusal. The same CONNECT will be refused again.

@@ -122,7 +122,7 @@ impl Drop for Server {
 #[track_caller]
 fn refusal(result: Result<Client, Error>) -> String {
     match result {
-        Err(error @ (Error::Tls(_) | Error::TlsOptions(_))) => error.to_string(),
+        Err(error @ (Error::Untrusted(_) | Error::Tls(_) | Error::TlsOptions(_))) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }

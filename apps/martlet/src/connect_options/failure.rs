@@ -38,11 +38,15 @@ impl Failure {
             Error::Disconnected(refusal) => Self { code: Self::LOST, cure: cure_of_refusal(refusal.reason) },
             Error::Proxy(_) => Self { code: Self::GENERAL, cure: Some("Check the URL given with --proxy.") },
             Error::TlsOptions(_) => Self::new(Self::GENERAL),
-            Error::Tls(_) => Self {
-                code: Self::TLS,
+            Error::Untrusted(_) => Self {
+                code: Self::GENERAL,
                 cure: Some(
                     "Is its certificate signed by what --cafile, --capath or --tls-use-os-certs names, and made for the name given with -h?",
                 ),
+            },
+            Error::Tls(_) => Self {
+                code: Self::TLS,
+                cure: Some("Does TLS listen there, and does the broker know our certificate or key?"),
             },
             Error::Lost(_) | Error::NotConnected => Self::new(Self::LOST),
             Error::Silent { awaited: "PINGRESP", .. } => Self::new(Self::KEEP_ALIVE),

@@ -146,6 +146,7 @@ pub(super) fn words_of_failure(error: &anyhow::Error) -> Vec<String> {
         }
         Some(Error::Unreachable { .. }) => vec!["Unable to connect (Lookup error.).".to_owned()],
         Some(Error::Lost(_) | Error::Disconnected(_)) => vec!["Error: The connection was lost.".to_owned()],
+        Some(Error::Untrusted(why)) => vec![format!("Unable to connect (A TLS error occurred.). ({why})")],
         Some(Error::Tls(why)) => vec![format!("Error: A TLS error occurred. ({why})")],
         Some(Error::TlsOptions(why)) => vec![format!("Error: Problem setting TLS options: {why}.")],
         Some(Error::Proxy(why)) => vec![format!("Error: Proxy error. ({why})")],

@@ -48,7 +48,7 @@ pub(super) fn connect(
         let half = match attempt {
             Ok(stream) => return Ok(Box::new(OpensslStream(stream))),
             Err(HandshakeError::WouldBlock(half)) => half,
-            Err(HandshakeError::Failure(half)) => return Err(Error::Tls(failure(&half))),
+            Err(HandshakeError::Failure(half)) => return Err(failure(&half)),
             Err(HandshakeError::SetupFailure(error)) => return Err(unusable(error)),
         };
         if Instant::now() >= until {
@@ -139,12 +139,12 @@ fn unusable(error: ErrorStack) -> Error {
 }
 
 /// Why a handshake failed: the certificate if it is to blame.
-fn failure(half: &MidHandshakeSslStream<Socket>) -> String {
+fn failure(half: &MidHandshakeSslStream<Socket>) -> Error {
     let verdict = half.ssl().verify_result();
     if verdict == openssl::x509::X509VerifyResult::OK {
-        half.error().to_string()
+        Error::Tls(half.error().to_string())
     } else {
-        format!("invalid peer certificate: {}", verdict.error_string())
+        Error::Untrusted(verdict.error_string().to_owned())
     }
 }
 

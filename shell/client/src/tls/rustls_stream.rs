@@ -106,6 +106,7 @@ impl RustlsStream {
 fn failed(error: io::Error) -> Error {
     match error.downcast::<rustls::Error>() {
         Ok(rustls::Error::AlertReceived(alert)) => Error::Tls(format!("the Server refused: {alert:?}")),
+        Ok(rustls::Error::InvalidCertificate(why)) => Error::Untrusted(why.to_string()),
         Ok(error) => Error::Tls(error.to_string()),
         Err(error) => Error::Tls(error.to_string()),
     }
