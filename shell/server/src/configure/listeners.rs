@@ -121,7 +121,7 @@ fn websocket(
     }
     let is_native = from.dialect == written::Dialect::Native;
     Ok(Some(WebSocketOptions {
-        path: listener.websocket.paths.first().cloned(),
+        paths: listener.websocket.paths.clone(),
         origins: listener.websocket.origins.clone(),
         allows_no_subprotocol: !is_native,
         request_bytes_max: usize::from(from.limits.packet_buffer_size),
