@@ -102,6 +102,7 @@ impl Shard {
         connection: ConnectionId,
         out: &mut Outbox,
     ) -> Result<(), Violation> {
+        self.counters.answers_sent += 1;
         Packet::PingResp.encode(martlet_packet::Version::V5, out.outgoing(connection).buffer());
         Ok(())
     }
@@ -140,6 +141,7 @@ impl Shard {
         let Some(resident) = self.sessions.get_mut(slot) else { return };
         let Some(connection) = resident.session.connection.as_deref_mut() else { return };
         let (id, version) = (connection.id, connection.version);
+        self.counters.answers_sent += 1;
         connection.reply(out.outgoing(id), after, |bytes| packet.encode(version, bytes));
     }
 

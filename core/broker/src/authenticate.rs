@@ -48,6 +48,7 @@ impl Shard {
         state.exchange = next;
         let method = state.method.clone();
         let outgoing = out.outgoing(connection.id);
+        self.counters.answers_sent += 1;
         connection.reply(outgoing, None, |bytes| encode_auth(reason, &method, &data, bytes));
         Ok(())
     }

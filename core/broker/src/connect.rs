@@ -87,6 +87,7 @@ impl Shard {
         let (client_id, text) = (request.client_id.clone(), violation.text.clone().into_owned());
         out.notices.push(Notice::WillRefused { client_id, text });
         let text = self.settings.dialect.reason_strings.then_some(&*violation.text);
+        self.counters.answers_sent += 1;
         let (session_present, reason) = (false, violation.reason);
         encode_explained(
             request.version,
@@ -114,6 +115,7 @@ impl Shard {
         if let Some(open) = resident.session.open_connection() {
             let with_text = self.settings.dialect.reason_strings;
             let maximum = open.maximum_packet_size;
+            self.counters.answers_sent += u64::from(open.version.is_v5());
             violation.encode(open.version, maximum, with_text, out.outgoing(old).buffer());
         }
         out.notices.push(Notice::TakenOver { client_id });
@@ -190,6 +192,7 @@ impl Shard {
             reason: ReasonCode::Success,
             properties: properties.as_properties(),
         };
+        self.counters.answers_sent += 1;
         state.reply(out.outgoing(connection), after, |bytes| {
             Packet::ConnAck(connack).encode(request.version, bytes);
         });

@@ -17,6 +17,8 @@ pub struct Counters {
     pub publish_sent: u64,
     /// Bytes of payload sent in PUBLISH packets.
     pub publish_sent_bytes: u64,
+    /// Other packets sent.
+    pub answers_sent: u64,
     /// QoS 0 copies dropped: too many bytes waited for the socket, or the Client takes no packet as large.
     pub qos0_dropped: u64,
     /// PUBLISH packets refused: what nobody may publish, this Client may not, or what is larger than allowed.
@@ -35,6 +37,8 @@ pub struct Counters {
     pub sessions_expired: u64,
     /// Network Connections accepted with a CONNACK of success.
     pub connects: u64,
+    /// Bytes of the copies that wait or are in flight (gauge).
+    pub waiting_bytes: u64,
     /// QoS 1 and 2 copies.
     pub ledger: Ledger,
     /// Clients whose own books do not add up (gauge): there must be none.
@@ -67,6 +71,18 @@ pub struct Ledger {
     pub dropped_damaged: u64,
     /// Dropped: when it could be sent, the Client might no longer receive it.
     pub dropped_denied: u64,
+}
+
+impl Counters {
+    /// All packets sent.
+    pub fn packets_sent(&self) -> u64 {
+        self.publish_sent + self.answers_sent
+    }
+
+    /// Copies dropped, whatever their QoS.
+    pub fn publish_dropped(&self) -> u64 {
+        self.ledger.dropped() + self.qos0_dropped
+    }
 }
 
 impl Ledger {
@@ -128,6 +144,7 @@ impl AddAssign for Counters {
         self.publish_received_bytes += other.publish_received_bytes;
         self.publish_sent += other.publish_sent;
         self.publish_sent_bytes += other.publish_sent_bytes;
+        self.answers_sent += other.answers_sent;
         self.qos0_dropped += other.qos0_dropped;
         self.publish_refused += other.publish_refused;
         self.copies_denied += other.copies_denied;
@@ -137,6 +154,7 @@ impl AddAssign for Counters {
         self.shared_subscriptions += other.shared_subscriptions;
         self.sessions_expired += other.sessions_expired;
         self.connects += other.connects;
+        self.waiting_bytes += other.waiting_bytes;
         self.ledger += other.ledger;
         self.unbalanced += other.unbalanced;
     }

@@ -3,7 +3,7 @@
 //! A dialect is one value, chosen at start; code asks it and never the program's name. The native dialect explains
 //! itself in full, the Mosquitto dialect answers byte for byte as Mosquitto 2.0 does.
 
-use martlet_packet::ReasonCode;
+use martlet_packet::{QoS, ReasonCode};
 
 /// A set of named policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Dialect {
     pub refuses_denied_wills: bool,
     /// Bytes a packet may be larger than the Client's Maximum Packet Size: Mosquitto does not count the first one.
     pub packet_size_slack: u32,
+    /// The QoS of `$SYS` topics.
+    pub sys_qos: QoS,
     /// `$delayed/SECONDS/TOPIC` delays a Message; else it is a Topic Name like others.
     pub delays: bool,
     /// Levels a Topic Name or Topic Filter may have.
@@ -107,6 +109,7 @@ impl Dialect {
         wills: Wills::Specified,
         refuses_denied_wills: true,
         packet_size_slack: 0,
+        sys_qos: QoS::AtMostOnce,
         delays: true,
         topic_levels_max: 128,
     };
@@ -136,6 +139,7 @@ impl Dialect {
         wills: Wills::Mosquitto,
         refuses_denied_wills: false,
         packet_size_slack: 1,
+        sys_qos: QoS::ExactlyOnce,
         delays: false,
         topic_levels_max: 201,
     };

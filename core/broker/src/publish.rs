@@ -192,10 +192,23 @@ impl Shard {
             } else {
                 (None, self.cache.destinations(&self.node.routes, topic))
             };
-        let members = self.choose_members(&destinations, &message, origin.slot);
-        let mut copies = copies(&destinations, &message);
+        self.send_out(topic, &message, &destinations, retained, origin, out)
+    }
+
+    /// Records a Message for those who get it by the log, and sends it on its way to the others.
+    fn send_out(
+        &mut self,
+        topic: TopicName<'_>,
+        message: &MessageRef<'_>,
+        destinations: &Arc<Destinations>,
+        retained: Option<Record>,
+        origin: Origin,
+        out: &mut Outbox,
+    ) -> Published {
+        let members = self.choose_members(destinations, message, origin.slot);
+        let mut copies = copies(destinations, message);
         for member in &members {
-            copies.extend(self::copies(member, &message));
+            copies.extend(self::copies(member, message));
         }
         let is_journaled = !copies.is_empty() || origin.is_recorded();
         // Nobody sees a QoS 2 Message before its mark is durable, nor before one that waits for that.
@@ -207,14 +220,14 @@ impl Shard {
             Some((last, ..)) if !is_journaled => *last,
             _ => self.batch,
         };
-        for destinations in std::iter::once(&destinations).chain(&members) {
+        for destinations in std::iter::once(destinations).chain(&members) {
             match &block {
                 _ if destinations.shards.is_empty() || is_all_journaled(destinations, message.qos) => {}
                 Some(block) if is_held => {
                     self.held.push_back((held_by, Arc::clone(block), Arc::clone(destinations)));
                 }
                 Some(block) => out.deliveries.push_shared(Arc::clone(block), Arc::clone(destinations)),
-                None => out.deliveries.push(&message, Arc::clone(destinations)),
+                None => out.deliveries.push(message, Arc::clone(destinations)),
             }
         }
         let is_durable = message.qos > QoS::AtMostOnce && (is_journaled || retained.is_some());
@@ -301,19 +314,16 @@ impl Shard {
         self.publish(topic, message, Origin::default(), out);
     }
 
-    /// Publishes a Message of the node's own, retained.
+    /// Publishes a Message of the node's own, retained. No record says so: after a restart it is said anew.
     pub fn publish_node(&mut self, topic: &str, payload: &[u8], out: &mut Outbox) {
-        let message = MessageRef { retain: true, ..MessageRef::new(topic, payload) };
+        let qos = self.settings.dialect.sys_qos;
+        let mut message = MessageRef { retain: true, qos, ..MessageRef::new(topic, payload) };
         let topic = TopicName::parse(topic, &Limits::UNLIMITED).expect("the node's own topics are legal");
         let Self { node, cache, .. } = self;
         let matches = || cache.destinations(&node.routes, topic);
-        let (.., destinations) = node.retained.replace_and(topic, &message, matches);
-        let members = self.choose_members(&destinations, &message, None);
-        for destinations in std::iter::once(&destinations).chain(&members) {
-            if !destinations.shards.is_empty() {
-                out.deliveries.push(&message, Arc::clone(destinations));
-            }
-        }
+        let (version, _, destinations) = node.retained.replace_and(topic, &message, matches);
+        message.version = version;
+        self.send_out(topic, &message, &destinations, None, Origin::default(), out);
     }
 
     /// The whole Topic Name of a Client whose listener has a mount point.
@@ -416,6 +426,7 @@ impl Shard {
         let (version, maximum) = (connection.version, connection.maximum_packet_size);
         let text = (explains && connection.wants_problem_information).then_some(text);
         let outgoing = out.outgoing(id);
+        self.counters.answers_sent += 1;
         match qos {
             PublishQoS::AtMostOnce => {}
             PublishQoS::AtLeastOnce(packet_id) => connection.reply_puback(outgoing, after, |bytes| {

@@ -22,6 +22,7 @@ pub struct Retained {
     stripes: Box<[RwLock<Stripe>]>,
     version: AtomicU64,
     count: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -63,12 +64,27 @@ impl Retained {
                 .collect(),
             version: AtomicU64::new(0),
             count: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// Bytes they have.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts what is kept now instead of what was.
+    fn count_in(&self, kept: &Message, before: Option<&Message>) {
+        self.bytes.fetch_add(kept.size(), Ordering::Relaxed);
+        match before {
+            Some(before) => self.bytes.fetch_sub(before.size(), Ordering::Relaxed),
+            None => self.count.fetch_add(1, Ordering::Relaxed),
+        };
     }
 
     /// There is none.
@@ -116,16 +132,15 @@ impl Retained {
         names.remember(topic, source.filter(|_| !message.payload.is_empty()));
         let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
         if message.payload.is_empty() {
-            if names.names.remove(topic).is_some() {
+            if let Some(gone) = names.names.remove(topic) {
                 self.count.fetch_sub(1, Ordering::Relaxed);
+                self.bytes.fetch_sub(gone.size(), Ordering::Relaxed);
                 names.deleted.push(Deleted { topic: topic.as_str().into(), version });
             }
             return (version, None, then());
         }
         let kept = Arc::new(MessageRef { version, ..*message }.to_message());
-        if names.names.insert(topic, Arc::clone(&kept)).is_none() {
-            self.count.fetch_add(1, Ordering::Relaxed);
-        }
+        self.count_in(&kept, names.names.insert(topic, Arc::clone(&kept)).as_deref());
         (version, Some(kept), then())
     }
 
@@ -138,8 +153,8 @@ impl Retained {
         if names.names.get(topic).is_some_and(|kept| kept.version > version) {
             return;
         }
-        let before = names.names.insert(topic, Arc::new(message)).is_some();
-        self.count.fetch_add(usize::from(!before), Ordering::Relaxed);
+        let message = Arc::new(message);
+        self.count_in(&message, names.names.insert(topic, Arc::clone(&message)).as_deref());
     }
 
     /// The last version that was given.

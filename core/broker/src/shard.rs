@@ -157,6 +157,7 @@ impl Shard {
         if let Some(open) = resident.session.open_connection() {
             // Even a Client that wants no problem information gets a Reason String here [MQTT-3.1.2-29].
             let maximum = open.maximum_packet_size;
+            self.counters.answers_sent += u64::from(open.version.is_v5());
             violation.encode(open.version, maximum, with_text, out.outgoing(connection).buffer());
         }
         out.closing.push(Closing { connection, why: violation.clone() });
@@ -227,6 +228,7 @@ impl Shard {
             counters.subscriptions += session.subscriptions.len() as u64;
             counters.shared_subscriptions += shared as u64;
             let ledger = resident.ledger();
+            counters.waiting_bytes += session.outbound.bytes() as u64;
             counters.ledger.in_flight += ledger.in_flight;
             counters.ledger.stored += ledger.stored;
             counters.unbalanced += u64::from(!ledger.is_balanced());
@@ -277,6 +279,7 @@ impl Shard {
             session.send_queued(outgoing, limits, now.time, |ordinal, _, how| books.settle(ordinal, how));
         self.counters.publish_sent += traffic.packets;
         self.counters.publish_sent_bytes += traffic.payload_bytes;
+        self.counters.answers_sent += traffic.pubrels;
         if is_persistent {
             if traffic.packets > 0 && !resident.is_sending {
                 resident.is_sending = true;

@@ -224,6 +224,7 @@ impl Shard {
         let (id, version, maximum) = (connection.id, connection.version, connection.maximum_packet_size);
         let text = text.filter(|_| with_text && connection.wants_problem_information);
         let packet_id = subscribe.packet_id;
+        self.counters.answers_sent += 1;
         connection.reply(out.outgoing(id), after, |bytes| {
             encode_explained(
                 version,
@@ -286,6 +287,7 @@ impl Shard {
         let Some(state) = resident.session.connection.as_deref_mut() else { return Ok(()) };
         let version = state.version;
         let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, properties: Default::default(), reasons };
+        self.counters.answers_sent += 1;
         state.reply(out.outgoing(connection), after, |bytes| {
             Packet::UnsubAck(unsuback).encode(version, bytes)
         });

@@ -1,12 +1,16 @@
 //! `$SYS/broker/...`: what Mosquitto's users watch, from summed counters.
 
+mod load;
+
 use crate::{Counters, Ledger};
+
+pub use load::Loads;
 
 /// Clients whose books are published: those with the most waiting or dropped.
 const CLIENTS_MAX: usize = 20;
 
 /// What the node knows beside its counters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct NodeFacts<'a> {
     /// Product and version.
     pub version: &'a str,
@@ -14,52 +18,102 @@ pub struct NodeFacts<'a> {
     pub uptime_seconds: u64,
     /// Retained messages.
     pub retained: usize,
+    /// Bytes they have.
+    pub retained_bytes: usize,
     /// Bytes read from sockets.
     pub bytes_received: u64,
     /// Bytes written to sockets.
     pub bytes_sent: u64,
     /// Network Connections, with or without a Session.
     pub connections: u64,
+    /// Network Connections accepted so far.
+    pub sockets: u64,
+    /// The most Sessions there ever were when this was asked.
+    pub sessions_maximum: u64,
+    /// Bytes of memory in use, and the most there ever were, if the system tells.
+    pub memory: Option<(u64, u64)>,
 }
 
 /// Topic Names and payloads, to be published retained.
-pub fn topics(counters: &Counters, facts: &NodeFacts<'_>) -> Vec<(&'static str, String)> {
-    let ledger = &counters.ledger;
-    let number = |value: u64| value.to_string();
-    vec![
+pub fn topics(counters: &Counters, facts: &NodeFacts<'_>, loads: &Loads) -> Vec<(&'static str, String)> {
+    let mut topics = vec![
         ("$SYS/broker/version", facts.version.to_owned()),
         ("$SYS/broker/uptime", format!("{} seconds", facts.uptime_seconds)),
-        ("$SYS/broker/clients/total", number(counters.sessions)),
-        ("$SYS/broker/clients/connected", number(counters.connected)),
-        ("$SYS/broker/clients/active", number(counters.connected)),
-        ("$SYS/broker/clients/disconnected", number(counters.sessions - counters.connected)),
-        ("$SYS/broker/clients/inactive", number(counters.sessions - counters.connected)),
-        ("$SYS/broker/clients/expired", number(counters.sessions_expired)),
-        ("$SYS/broker/connections/open", number(facts.connections)),
-        ("$SYS/broker/connections/accepted", number(counters.connects)),
-        ("$SYS/broker/subscriptions/count", number(counters.subscriptions)),
-        ("$SYS/broker/shared_subscriptions/count", number(counters.shared_subscriptions)),
-        ("$SYS/broker/retained messages/count", facts.retained.to_string()),
-        ("$SYS/broker/messages/received", number(counters.packets_received)),
-        ("$SYS/broker/messages/inflight", number(ledger.in_flight)),
-        ("$SYS/broker/messages/stored", number(ledger.stored)),
-        ("$SYS/broker/publish/messages/received", number(counters.publish_received)),
-        ("$SYS/broker/publish/messages/sent", number(counters.publish_sent)),
-        ("$SYS/broker/publish/messages/dropped", number(ledger.dropped() + counters.qos0_dropped)),
-        ("$SYS/broker/publish/bytes/received", number(counters.publish_received_bytes)),
-        ("$SYS/broker/publish/bytes/sent", number(counters.publish_sent_bytes)),
-        ("$SYS/broker/bytes/received", number(facts.bytes_received)),
-        ("$SYS/broker/bytes/sent", number(facts.bytes_sent)),
-        ("$SYS/broker/ledger/accepted", number(ledger.accepted)),
-        ("$SYS/broker/ledger/delivered", number(ledger.delivered)),
-        ("$SYS/broker/ledger/in_flight", number(ledger.in_flight)),
-        ("$SYS/broker/ledger/stored", number(ledger.stored)),
-        ("$SYS/broker/ledger/expired", number(ledger.expired)),
-        ("$SYS/broker/ledger/ended", number(ledger.ended)),
-        ("$SYS/broker/ledger/dropped/queue_full", number(ledger.dropped_queue_full)),
-        ("$SYS/broker/ledger/dropped/too_large", number(ledger.dropped_too_large)),
-        ("$SYS/broker/ledger/dropped/refused", number(ledger.dropped_refused)),
-        ("$SYS/broker/ledger/dropped/damaged", number(ledger.dropped_damaged)),
+    ];
+    let (current, maximum) = facts.memory.unzip();
+    let memory = [("$SYS/broker/heap/current", current), ("$SYS/broker/heap/maximum", maximum)];
+    let memory = memory.into_iter().filter_map(|(topic, bytes)| Some((topic, bytes?)));
+    let numbers = clients(counters, facts)
+        .into_iter()
+        .chain(traffic(counters, facts))
+        .chain(kept(counters, facts))
+        .chain(books(&counters.ledger))
+        .chain(memory);
+    topics.extend(numbers.map(|(topic, value)| (topic, value.to_string())));
+    topics.extend(loads.topics());
+    topics
+}
+
+fn clients(counters: &Counters, facts: &NodeFacts<'_>) -> [(&'static str, u64); 10] {
+    let absent = counters.sessions - counters.connected;
+    [
+        ("$SYS/broker/clients/total", counters.sessions),
+        ("$SYS/broker/clients/maximum", facts.sessions_maximum.max(counters.sessions)),
+        ("$SYS/broker/clients/connected", counters.connected),
+        ("$SYS/broker/clients/active", counters.connected),
+        ("$SYS/broker/clients/disconnected", absent),
+        ("$SYS/broker/clients/inactive", absent),
+        ("$SYS/broker/clients/expired", counters.sessions_expired),
+        ("$SYS/broker/connections/open", facts.connections),
+        ("$SYS/broker/connections/accepted", counters.connects),
+        ("$SYS/broker/sockets/accepted", facts.sockets),
+    ]
+}
+
+fn traffic(counters: &Counters, facts: &NodeFacts<'_>) -> [(&'static str, u64); 11] {
+    [
+        ("$SYS/broker/messages/received", counters.packets_received),
+        ("$SYS/broker/messages/sent", counters.packets_sent()),
+        ("$SYS/broker/publish/messages/received", counters.publish_received),
+        ("$SYS/broker/publish/messages/sent", counters.publish_sent),
+        ("$SYS/broker/publish/messages/dropped", counters.publish_dropped()),
+        ("$SYS/broker/publish/messages/refused", counters.publish_refused),
+        ("$SYS/broker/publish/messages/denied", counters.copies_denied),
+        ("$SYS/broker/publish/bytes/received", counters.publish_received_bytes),
+        ("$SYS/broker/publish/bytes/sent", counters.publish_sent_bytes),
+        ("$SYS/broker/bytes/received", facts.bytes_received),
+        ("$SYS/broker/bytes/sent", facts.bytes_sent),
+    ]
+}
+
+/// Mosquitto counts each Message once, however many wait for it; here each copy counts, for it can be lost by itself.
+fn kept(counters: &Counters, facts: &NodeFacts<'_>) -> [(&'static str, u64); 7] {
+    let Ledger { in_flight, stored, .. } = counters.ledger;
+    let count = in_flight + stored + facts.retained as u64;
+    [
+        ("$SYS/broker/messages/inflight", in_flight),
+        ("$SYS/broker/messages/stored", count),
+        ("$SYS/broker/store/messages/count", count),
+        ("$SYS/broker/store/messages/bytes", counters.waiting_bytes + facts.retained_bytes as u64),
+        ("$SYS/broker/retained messages/count", facts.retained as u64),
+        ("$SYS/broker/subscriptions/count", counters.subscriptions),
+        ("$SYS/broker/shared_subscriptions/count", counters.shared_subscriptions),
+    ]
+}
+
+fn books(ledger: &Ledger) -> [(&'static str, u64); 11] {
+    [
+        ("$SYS/broker/ledger/accepted", ledger.accepted),
+        ("$SYS/broker/ledger/delivered", ledger.delivered),
+        ("$SYS/broker/ledger/in_flight", ledger.in_flight),
+        ("$SYS/broker/ledger/stored", ledger.stored),
+        ("$SYS/broker/ledger/expired", ledger.expired),
+        ("$SYS/broker/ledger/ended", ledger.ended),
+        ("$SYS/broker/ledger/dropped/queue_full", ledger.dropped_queue_full),
+        ("$SYS/broker/ledger/dropped/too_large", ledger.dropped_too_large),
+        ("$SYS/broker/ledger/dropped/refused", ledger.dropped_refused),
+        ("$SYS/broker/ledger/dropped/damaged", ledger.dropped_damaged),
+        ("$SYS/broker/ledger/dropped/denied", ledger.dropped_denied),
     ]
 }
 

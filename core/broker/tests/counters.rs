@@ -1,6 +1,6 @@
 //! What the node counts, and what it publishes of it.
 
-use martlet_broker::sys::{self, NodeFacts};
+use martlet_broker::sys::{self, Loads, NodeFacts};
 use martlet_broker::{Counters, Ledger};
 use martlet_simulator::{World, connect, ping, puback, publish, publish_qos, retain, subscribe};
 
@@ -26,6 +26,7 @@ fn a_conversation_is_counted_packet_by_packet() {
         publish_received_bytes: 5 + 7 + 3 + 1,
         publish_sent: 3,
         publish_sent_bytes: 5 + 7 + 1,
+        answers_sent: 3 + 2 + 1 + 1,
         qos0_dropped: 0,
         publish_refused: 0,
         copies_denied: 0,
@@ -35,6 +36,7 @@ fn a_conversation_is_counted_packet_by_packet() {
         shared_subscriptions: 1,
         sessions_expired: 1,
         connects: 3,
+        waiting_bytes: 0,
         ledger: Ledger { accepted: 1, delivered: 1, ..Ledger::default() },
         unbalanced: 0,
     };
@@ -82,7 +84,7 @@ fn the_sums_of_two_shards_are_sums() {
 #[test]
 fn the_topics_of_the_node_say_what_was_counted() {
     let ledger = Ledger { accepted: 9, delivered: 4, in_flight: 2, stored: 3, ..Ledger::default() };
-    let counters = Counters { sessions: 5, connected: 3, ledger, ..Counters::default() };
+    let counters = Counters { sessions: 5, connected: 3, waiting_bytes: 500, ledger, ..Counters::default() };
     let facts = NodeFacts {
         version: "martlet version x",
         uptime_seconds: 61,
@@ -90,8 +92,12 @@ fn the_topics_of_the_node_say_what_was_counted() {
         bytes_received: 100,
         bytes_sent: 200,
         connections: 4,
+        sockets: 8,
+        sessions_maximum: 6,
+        retained_bytes: 1000,
+        memory: Some((11, 12)),
     };
-    let topics = sys::topics(&counters, &facts);
+    let topics = sys::topics(&counters, &facts, &Loads::default());
     let value = |topic: &str| topics.iter().find(|(name, _)| *name == topic).map(|(_, value)| &**value);
     for (topic, expected) in [
         ("$SYS/broker/version", "martlet version x"),
@@ -102,6 +108,13 @@ fn the_topics_of_the_node_say_what_was_counted() {
         ("$SYS/broker/retained messages/count", "7"),
         ("$SYS/broker/bytes/received", "100"),
         ("$SYS/broker/bytes/sent", "200"),
+        ("$SYS/broker/clients/maximum", "6"),
+        ("$SYS/broker/messages/stored", "12"),
+        ("$SYS/broker/store/messages/count", "12"),
+        ("$SYS/broker/store/messages/bytes", "1500"),
+        ("$SYS/broker/heap/current", "11"),
+        ("$SYS/broker/heap/maximum", "12"),
+        ("$SYS/broker/load/connections/1min", "0.00"),
         ("$SYS/broker/ledger/accepted", "9"),
         ("$SYS/broker/ledger/in_flight", "2"),
     ] {

@@ -57,6 +57,8 @@ pub struct Traffic {
     pub packets: u64,
     /// Bytes of payload in them.
     pub payload_bytes: u64,
+    /// PUBREL packets beside them.
+    pub pubrels: u64,
 }
 
 /// What became of a Message that was sent.
@@ -149,7 +151,10 @@ impl Session {
             if outgoing.len() >= limits.ahead_bytes || must_wait {
                 // A PUBREL needs no room, so those behind do not wait for it [MQTT-3.3.4-10].
                 let version = connection.version;
-                self.outbound.release_unseen(|id| send_pubrel(version, id, outgoing));
+                self.outbound.release_unseen(|id| {
+                    traffic.pubrels += 1;
+                    send_pubrel(version, id, outgoing);
+                });
                 return;
             }
             let publish_bytes = (copy.state == CopyState::Sent).then(|| copy.payload_len());
@@ -158,6 +163,7 @@ impl Session {
                 CopyState::Sent => send_with_id(connection, copy, packet_id(ordinal), true, outgoing, now),
                 CopyState::Released => {
                     send_pubrel(connection.version, packet_id(ordinal), outgoing);
+                    traffic.pubrels += 1;
                     Sent::Sent
                 }
                 CopyState::Received | CopyState::Finished | CopyState::Queued => Sent::Sent,

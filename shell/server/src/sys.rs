@@ -1,9 +1,11 @@
 //! `$SYS` topics: the counters of all runners, summed and published by the first, and the books checked on the way.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use martlet_broker::sys::{self, ClientBooks, NodeFacts};
+use martlet_broker::sys::{self, ClientBooks, Loads, NodeFacts};
 use martlet_disk::Stats;
+use martlet_packet::QoS;
 use martlet_record::{Room, ShardId, Time};
 use serde_json::json;
 
@@ -26,6 +28,10 @@ pub(crate) struct SysReport {
     /// Runners whose counters are still awaited.
     awaited: usize,
     sum: Counted,
+    loads: Loads,
+    sessions_maximum: u64,
+    /// What was published last, where only changes are.
+    published: HashMap<&'static str, String>,
 }
 
 impl SysReport {
@@ -33,7 +39,16 @@ impl SysReport {
         let interval = shared.sys_interval;
         let due = (runner == 0).then_some(Time::START);
         let publish_due = due.filter(|_| !interval.is_zero());
-        Self { due, publish_due, interval, awaited: 0, sum: Counted::default() }
+        Self {
+            due,
+            publish_due,
+            interval,
+            awaited: 0,
+            sum: Counted::default(),
+            loads: Loads::default(),
+            sessions_maximum: 0,
+            published: HashMap::new(),
+        }
     }
 
     /// When the next report is due.
@@ -90,24 +105,49 @@ impl Runner {
             return;
         }
         self.sys.publish_due = Some(after(self.now.time, self.sys.interval));
+        let SysReport { sum, loads, sessions_maximum, .. } = &mut self.sys;
+        *sessions_maximum = sum.counters.sessions.max(*sessions_maximum);
         let facts = NodeFacts {
             version: VERSION,
             uptime_seconds: self.now.time.since(Clock::START).as_secs(),
             retained: self.shared.node.retained.len(),
-            bytes_received: self.sys.sum.bytes_received,
-            bytes_sent: self.sys.sum.bytes_sent,
+            retained_bytes: self.shared.node.retained.bytes(),
+            bytes_received: sum.bytes_received,
+            bytes_sent: sum.bytes_sent,
             connections: self.shared.connections() as u64,
+            sockets: sum.counters.connects,
+            sessions_maximum: *sessions_maximum,
+            memory: memory(),
         };
-        let mut topics = sys::topics(&self.sys.sum.counters, &facts);
+        loads.update(&sum.counters, &facts, self.now.time);
+        let mut topics = sys::topics(&sum.counters, &facts, loads);
         topics.push(("$SYS/broker/ledger/clients", books_as_json(&self.sys.sum.clients)));
         topics.extend(
             self.shared.journal.disk().into_iter().flat_map(|disk| store_topics(&disk.stats(), disk.room())),
         );
+        // What may wait for somebody is said only when it changed.
+        let only_changes = self.shared.node.settings.dialect.sys_qos > QoS::AtMostOnce;
         let Some(shard) = self.shards.step(ShardId::new(0)) else { return };
         for (topic, value) in topics {
+            if only_changes && self.sys.published.get(topic) == Some(&value) {
+                continue;
+            }
             shard.publish_node(topic, value.as_bytes(), &mut self.out);
+            if only_changes {
+                self.sys.published.insert(topic, value);
+            }
         }
     }
+}
+
+/// Bytes of memory the process has now, and the most it ever had, where the system tells.
+fn memory() -> Option<(u64, u64)> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let bytes = |name: &str| {
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix(name))?;
+        kilobytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
 }
 
 /// What the store is like.
