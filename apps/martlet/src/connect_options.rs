@@ -16,10 +16,11 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use martlet_client::service::services_of;
 use martlet_client::topic::{Limits, SubscriptionFilter, TopicName};
-use martlet_client::{Client, ConnectOptions, Endpoint, Proxy, QoS, Version};
+use martlet_client::{Address, Client, ConnectOptions, Endpoint, Error, Proxy, QoS, Version};
 
 pub(crate) use self::arguments::expand;
 pub(crate) use self::failure::{Failure, complain};
@@ -51,6 +52,9 @@ pub(crate) struct ConnectArgs {
     /// The path of the broker's Unix socket, in place of a name and a port
     #[arg(long, value_name = "SOCKET PATH")]
     unix: Option<PathBuf>,
+    /// Ask DNS where the domain given with -h has its brokers (SRV records of _mqtt._tcp or _secure-mqtt._tcp)
+    #[arg(short = 'S')]
+    srv: bool,
     /// The name or address of this machine to connect from
     #[arg(short = 'A', value_name = "ADDRESS")]
     bind: Option<String>,
@@ -166,7 +170,11 @@ impl ConnectArgs {
 
     /// Connects to the broker the flags name.
     pub(crate) fn connect(&self, options: ConnectOptions) -> Result<Client> {
-        Ok(Client::connect_to(self.endpoint(), options)?)
+        let endpoint = self.endpoint();
+        if self.srv {
+            return connect_to_first(endpoint, options);
+        }
+        Ok(Client::connect_to(endpoint, options)?)
     }
 
     /// The topic of the URL.
@@ -295,6 +303,24 @@ impl ConnectArgs {
         match self.session_expiry {
             Some(seconds) if version == Version::V5 => seconds == u32::MAX,
             _ => self.disable_clean_session,
+        }
+    }
+}
+
+/// Connects to the first broker of a domain that can be reached.
+fn connect_to_first(endpoint: Endpoint, options: ConnectOptions) -> Result<Client> {
+    let Address::Tcp { host: domain, .. } = &endpoint.address else {
+        bail!("-S needs a domain, not a Unix socket")
+    };
+    let unknown = |source| Error::Unreachable { server: format!("the brokers of {domain}"), source };
+    let services = services_of(domain, endpoint.tls.is_some()).map_err(unknown)?;
+    let mut services = services.into_iter().peekable();
+    loop {
+        let service = services.next().context("a domain without brokers is an error already")?;
+        let address = Address::Tcp { host: service.host, port: service.port };
+        match Client::connect_to(Endpoint { address, ..endpoint.clone() }, options.clone()) {
+            Err(Error::Unreachable { .. }) if services.peek().is_some() => {}
+            result => return Ok(result?),
         }
     }
 }

@@ -20,6 +20,7 @@
 
 mod client;
 mod endpoint;
+pub mod service;
 
 mod proxy;
 mod socket;
