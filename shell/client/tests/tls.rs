@@ -17,6 +17,7 @@ struct Authority(tempfile::TempDir);
 
 impl Authority {
     /// None where nobody can make certificates.
+    #[expect(clippy::print_stderr, reason = "who reads the tests must know what was not tested")]
     fn new() -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             eprintln!("skipped: the program openssl is not installed");

@@ -40,6 +40,7 @@ impl Tools {
     }
 
     /// Debian's tool of this name.
+    #[expect(clippy::print_stderr, reason = "who reads the tests must know what was not tested")]
     pub(crate) fn debians(&self, name: &str) -> Option<Command> {
         let path = Path::new("/usr/bin").join(name);
         if !path.exists() {
