@@ -102,15 +102,11 @@ impl RouteCache {
         );
         let denied = routes.permits.retain_receivers(topic, matched, |subscriber| subscriber.session);
         matched.sort_by_key(|subscriber| (subscriber.shard, subscriber.slot, subscriber.session));
-        let recipients = match self.overlap {
-            Overlap::Merged => matched
-                .chunk_by(|a, b| a.session == b.session)
-                .map(|same| (same[0].shard, merge(same)))
-                .collect::<Vec<_>>(),
-            Overlap::CopyForEach => {
-                matched.iter().map(|subscriber| (subscriber.shard, subscriber.recipient(None))).collect()
-            }
-        };
+        let all_merge = self.overlap == Overlap::Merged;
+        let recipients = matched
+            .chunk_by(|a, b| a.session == b.session && (all_merge || a.merges))
+            .map(|same| (same[0].shard, merge(same)))
+            .collect();
         Destinations { denied, ..Destinations::new(recipients, groups) }
     }
 
@@ -129,6 +125,7 @@ impl RouteCache {
 impl Destinations {
     /// Sessions with their home shards, sorted by shard, and groups.
     pub(crate) fn new(recipients: Vec<(ShardId, Recipient)>, groups: Vec<Arc<crate::shared::Group>>) -> Self {
+        let upgrades = recipients.iter().any(|(_, recipient)| recipient.upgrades && recipient.persistent);
         let has_persistent = recipients.iter().any(|(_, recipient)| recipient.persistent);
         let mut shards: Vec<(ShardId, Vec<Recipient>)> = Vec::new();
         for (shard, recipient) in recipients {
@@ -138,7 +135,7 @@ impl Destinations {
             }
         }
         let shards = shards.into_iter().map(|(shard, recipients)| (shard, recipients.into_boxed_slice()));
-        Self { shards: shards.collect(), groups: groups.into(), has_persistent, denied: 0 }
+        Self { shards: shards.collect(), groups: groups.into(), has_persistent, upgrades, denied: 0 }
     }
 }
 

@@ -15,6 +15,9 @@ const INLINE_BYTES: usize = 2048;
 /// Messages in the order they were published.
 #[derive(Debug, Default)]
 pub struct Chunk {
+    /// Topic Names, one behind the other: so none is looked through again.
+    topics: String,
+    /// Properties and payloads.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -35,8 +38,9 @@ enum Body {
 
 #[derive(Debug)]
 struct Inline {
-    start: usize,
+    topic: usize,
     topic_len: usize,
+    start: usize,
     properties_len: usize,
     payload_len: usize,
     qos: QoS,
@@ -79,13 +83,14 @@ impl Chunk {
         if len > INLINE_BYTES {
             return self.push_shared(Arc::new(message.to_message()), to);
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(message.topic.as_bytes());
+        let (topic, start) = (self.topics.len(), self.bytes.len());
+        self.topics.push_str(message.topic);
         self.bytes.extend_from_slice(message.properties);
         self.bytes.extend_from_slice(message.payload);
         let body = Body::Inline(Inline {
-            start,
+            topic,
             topic_len: message.topic.len(),
+            start,
             properties_len: message.properties.len(),
             payload_len: message.payload.len(),
             qos: message.qos,
@@ -110,13 +115,15 @@ impl Chunk {
     /// Bytes packed, blocks of their own counted too.
     pub fn len_bytes(&self) -> usize {
         let blocks = self.entries.iter().filter_map(|entry| entry.message.get());
-        self.bytes.len()
+        self.topics.len()
+            + self.bytes.len()
             + self.entries.len() * size_of::<Entry>()
             + blocks.map(|block| block.size()).sum::<usize>()
     }
 
     /// Forgets all, keeps the space.
     pub fn clear(&mut self) {
+        self.topics.clear();
         self.bytes.clear();
         self.entries.clear();
     }
@@ -164,7 +171,7 @@ impl<'a> Packed<'a> {
     /// Borrowed.
     pub fn message(&self) -> MessageRef<'a> {
         match &self.entry.body {
-            Body::Inline(inline) => inline.message(&self.chunk.bytes),
+            Body::Inline(inline) => inline.message(self.chunk),
             Body::Shared => self.entry.message.get().expect("a shared body has its message").view(),
         }
     }
@@ -196,11 +203,10 @@ impl<'a> Packed<'a> {
 }
 
 impl Inline {
-    fn message<'a>(&self, bytes: &'a [u8]) -> MessageRef<'a> {
-        let (topic, rest) = bytes[self.start..].split_at(self.topic_len);
-        let (properties, rest) = rest.split_at(self.properties_len);
+    fn message<'a>(&self, chunk: &'a Chunk) -> MessageRef<'a> {
+        let (properties, rest) = chunk.bytes[self.start..].split_at(self.properties_len);
         MessageRef {
-            topic: std::str::from_utf8(topic).expect("it was a str when it was packed"),
+            topic: &chunk.topics[self.topic..self.topic + self.topic_len],
             properties,
             payload: &rest[..self.payload_len],
             qos: self.qos,

@@ -10,7 +10,7 @@ use martlet_topic::{Limits, TopicName};
 
 use crate::outbox::{Closing, Notice, Outbox};
 use crate::permits::Holder;
-use crate::{Settings, Shard, Wills};
+use crate::{Overlap, Settings, Shard, Wills};
 
 /// Where a Client has no Session: it was turned away.
 const NOWHERE: u32 = u32::MAX;
@@ -155,6 +155,9 @@ impl Shard {
         if !with_aliases {
             connection.aliases_out = None;
         }
+        if let Some(seconds) = self.settings.retry_interval.filter(|_| !request.version.is_v5()) {
+            connection.retry_after(seconds);
+        }
         connection.maximum_packet_size = connection.maximum_packet_size.saturating_add(slack);
         session.connection = Some(Box::new(connection));
         session.restart();
@@ -164,6 +167,9 @@ impl Shard {
         resident.armed = None;
         resident.refusal_told = false;
         if terms.session_present {
+            if self.settings.dialect.overlap == Overlap::CopyForEach {
+                self.reroute(slot);
+            }
             self.set_online(slot, true);
         }
         if !(request.permit.is_everything() && self.node.routes.permits.all_everything()) {

@@ -47,7 +47,8 @@ impl Shard {
         wire: &mut Wire,
         out: &mut Outbox,
     ) -> bool {
-        let plain = wire.is_plain && (wire.is_qos0 || recipient.qos == QoS::AtMostOnce);
+        let is_qos0 = (wire.is_qos0 && !recipient.upgrades) || recipient.qos == QoS::AtMostOnce;
+        let plain = wire.is_plain && is_qos0;
         if !plain || recipient.own != Own::Same || recipient.subscription_ids.is_some() {
             return false;
         }

@@ -21,6 +21,8 @@ pub struct Recipient {
     pub retain_as_published: bool,
     /// Copies with QoS 1 and 2 go through the journal.
     pub persistent: bool,
+    /// Copies have the QoS of its Subscription, even if the Message has a lower one.
+    pub upgrades: bool,
     /// What it gets of its own Messages.
     pub own: Own,
     /// Subscription Identifiers [MQTT-3.3.4-3].
@@ -49,6 +51,8 @@ pub struct Destinations {
     pub groups: Box<[Arc<Group>]>,
     /// Some Session among `shards` is persistent.
     pub has_persistent: bool,
+    /// Some Session among those gets it with a higher QoS than it may have.
+    pub upgrades: bool,
     /// How many more would get it but may not.
     pub denied: usize,
 }
@@ -73,7 +77,7 @@ impl Recipient {
 
     /// The QoS of its copy of a Message published with `published`.
     pub fn copy_qos(&self, published: QoS) -> QoS {
-        self.qos.min(published)
+        if self.upgrades { self.qos } else { self.qos.min(published) }
     }
 
     /// Does its copy go through the journal?

@@ -17,6 +17,10 @@ pub struct Dialect {
     pub default_session_expiry: u32,
     /// What several Subscriptions of one Session that match one Message bring it.
     pub overlap: Overlap,
+    /// An MQTT 3 Client gets a copy for each Subscription under [`Overlap::CopyForEach`]; else one.
+    pub allows_duplicates: bool,
+    /// Seconds after which an MQTT 3 Client gets again what it did not answer.
+    pub retry_interval: Option<u32>,
     /// Topic Aliases are used towards Clients that take them.
     pub sends_topic_aliases: bool,
     /// Our Topic Alias Maximum.
@@ -90,6 +94,8 @@ impl Dialect {
         reason_strings: true,
         default_session_expiry: 2 * 60 * 60,
         overlap: Overlap::Merged,
+        allows_duplicates: false,
+        retry_interval: None,
         sends_topic_aliases: true,
         topic_alias_maximum: 64,
         receive_maximum: 1024,
@@ -120,6 +126,8 @@ impl Dialect {
         reason_strings: false,
         default_session_expiry: 0,
         overlap: Overlap::CopyForEach,
+        allows_duplicates: false,
+        retry_interval: None,
         sends_topic_aliases: false,
         topic_alias_maximum: 10,
         receive_maximum: 20,
@@ -144,8 +152,17 @@ impl Dialect {
         topic_levels_max: 201,
     };
 
+    /// As Mosquitto 1 answered, with its defaults.
+    pub const MOSQUITTO_1: Self = Self {
+        name: "mosquitto1",
+        queue_messages_max: 100,
+        allows_duplicates: true,
+        retry_interval: Some(20),
+        ..Self::MOSQUITTO
+    };
+
     /// The dialect with this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::NATIVE, Self::MOSQUITTO].into_iter().find(|dialect| dialect.name == name)
+        [Self::NATIVE, Self::MOSQUITTO, Self::MOSQUITTO_1].into_iter().find(|dialect| dialect.name == name)
     }
 }

@@ -83,6 +83,7 @@ impl Shard {
             if let Some(violation) = self.silence(slot, now, out) {
                 return self.refuse(slot, connection, violation, now, out);
             }
+            self.send_again(slot, connection, now, out);
         } else if session.will_due().is_some_and(|due| due <= now.time) {
             self.publish_will(slot, now, out);
         }
@@ -93,6 +94,18 @@ impl Shard {
         } else {
             self.arm(slot);
         }
+    }
+
+    /// Sends again what its Client did not answer in time, where that is done at all.
+    fn send_again(&mut self, slot: u32, connection: ConnectionId, now: Now, out: &mut Outbox) {
+        if self.settings.retry_interval.is_none() {
+            return;
+        }
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
+        let traffic = resident.session.send_again(out.outgoing(connection), now.time);
+        self.counters.publish_sent += traffic.packets;
+        self.counters.publish_sent_bytes += traffic.payload_bytes;
+        self.counters.answers_sent += traffic.pubrels;
     }
 
     /// Why a Client that was not heard for one and a half Keep Alives must go [MQTT-3.1.2-22].

@@ -32,6 +32,8 @@ fn subscriber(session: SessionNumber) -> Subscriber {
         no_local: false,
         retain_as_published: false,
         persistent: false,
+        upgrades: false,
+        merges: false,
         id: None,
     }
 }

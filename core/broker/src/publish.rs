@@ -210,6 +210,9 @@ impl Shard {
         for member in &members {
             copies.extend(self::copies(member, message));
         }
+        if message.qos == QoS::AtMostOnce && !copies.is_empty() {
+            self.spare_queues(destinations, &mut copies);
+        }
         let is_journaled = !copies.is_empty() || origin.is_recorded();
         // Nobody sees a QoS 2 Message before its mark is durable, nor before one that waits for that.
         let is_held = message.qos == QoS::ExactlyOnce && (is_journaled || !self.held.is_empty());
@@ -244,6 +247,16 @@ impl Shard {
         self.journal(out);
         self.counters.copies_denied += destinations.denied as u64;
         Published { matched: !destinations.is_empty(), is_durable }
+    }
+
+    /// Copies with a higher QoS than their Message, whose publisher cannot be told, are not made where they could not be
+    /// kept.
+    fn spare_queues(&mut self, destinations: &Destinations, copies: &mut Vec<(ShardId, Vec<CopyRecord>)>) {
+        let is_full = self.node.room() >= Room::DrainOnly;
+        if is_full || self.node.gates.stop(destinations, QoS::AtMostOnce) {
+            let count = copies.drain(..).map(|(_, copies)| copies.len()).sum::<usize>();
+            self.counters.qos0_dropped += count as u64;
+        }
     }
 
     /// One too many is not retained; on a full disk no QoS 0 Message is, unless it was promised before: a Will, or a delayed one.
@@ -456,7 +469,7 @@ pub(crate) fn copies(
     destinations: &Destinations,
     message: &MessageRef<'_>,
 ) -> Vec<(ShardId, Vec<CopyRecord>)> {
-    if !destinations.has_persistent || message.qos == QoS::AtMostOnce {
+    if !destinations.has_persistent || (message.qos == QoS::AtMostOnce && !destinations.upgrades) {
         return Vec::new();
     }
     let of_shard = |recipients: &[Recipient]| -> Vec<CopyRecord> {

@@ -267,7 +267,8 @@ impl Recovery {
         let Some(resident) = self.shards[home.index()].sessions.get_mut(slot) else { return };
         let session = &mut resident.session;
         session.subscriptions.insert(filter.clone(), subscription);
-        let route = subscriber(session, slot, home, subscription.options, subscription.id);
+        let route =
+            subscriber(session, slot, home, subscription.options, subscription.id, &self.node.settings);
         self.node.routes.insert(filter, route);
     }
 

@@ -41,6 +41,10 @@ pub struct Subscriber {
     pub retain_as_published: bool,
     /// The Session is persistent.
     pub persistent: bool,
+    /// A copy has the QoS of the Subscription, even if the Message has a lower one.
+    pub upgrades: bool,
+    /// The Session gets one copy for all its Subscriptions, even where others get one for each.
+    pub merges: bool,
     /// Subscription Identifier.
     pub id: Option<u32>,
 }
@@ -256,6 +260,7 @@ impl Subscriber {
             qos: self.qos,
             retain_as_published: self.retain_as_published,
             persistent: self.persistent,
+            upgrades: self.upgrades,
             own: if self.no_local { Own::Nothing } else { Own::Same },
             subscription_ids: self.id.map(|id| Arc::from([id])),
             share,

@@ -41,6 +41,14 @@ pub struct Settings {
     pub payload_bytes_max: usize,
     /// A retained message whose publisher may no longer publish it is not sent.
     pub checks_retain_source: bool,
+    /// Copies are sent with the QoS of the Subscription, whatever QoS the Message was published with. One published with
+    /// QoS 0 is dropped all the same where it cannot be kept.
+    pub upgrades_qos: bool,
+    /// An MQTT 3 Client gets a copy for each of its Subscriptions that match; else one. It concerns
+    /// [`crate::Overlap::CopyForEach`] only.
+    pub allows_duplicates: bool,
+    /// An MQTT 3 Client gets again what it does not answer for so many seconds, though its Network Connection lasts.
+    pub retry_interval: Option<u32>,
     /// PUBLISH to `$CONTROL/#` goes to the node, which answers through [`crate::Shard::send_to`]; else it is refused.
     pub takes_control: bool,
     /// The log is told of every Subscription that is made or deleted.
@@ -92,6 +100,9 @@ impl Settings {
             maximum_packet_size: dialect.maximum_packet_size,
             payload_bytes_max: usize::MAX,
             checks_retain_source: true,
+            upgrades_qos: false,
+            allows_duplicates: dialect.allows_duplicates,
+            retry_interval: dialect.retry_interval,
             takes_control: false,
             notices_subscriptions: false,
             client_ids_begin: None,
@@ -105,6 +116,7 @@ impl Settings {
             queue: QueueLimits::new(dialect.queue_messages_max, dialect.queue_bytes_max, dialect.overflow),
             send: SendLimits {
                 in_flight: dialect.in_flight_maximum,
+                in_flight_bytes: usize::MAX,
                 ahead_bytes: 256 * 1024,
                 qos0_bytes: 4 * 1024 * 1024,
                 read_ahead: ReadAhead::DEFAULT,

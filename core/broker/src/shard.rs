@@ -280,6 +280,10 @@ impl Shard {
         self.counters.publish_sent += traffic.packets;
         self.counters.publish_sent_bytes += traffic.payload_bytes;
         self.counters.answers_sent += traffic.pubrels;
+        if self.settings.retry_interval.is_some() {
+            self.arm(slot);
+        }
+        let Some(resident) = self.sessions.get_mut(slot) else { return };
         if is_persistent {
             if traffic.packets > 0 && !resident.is_sending {
                 resident.is_sending = true;

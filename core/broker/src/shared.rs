@@ -211,6 +211,8 @@ mod tests {
                 no_local: false,
                 retain_as_published: false,
                 persistent: false,
+                upgrades: false,
+                merges: false,
                 id: None,
             })
         })

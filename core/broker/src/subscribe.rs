@@ -12,7 +12,7 @@ use martlet_topic::{Error, Limits, SubscriptionFilter, TopicFilter, TopicName};
 
 use crate::outbox::{Notice, Outbox};
 use crate::routes::Subscriber;
-use crate::{Node, Shard};
+use crate::{Node, Settings, Shard};
 
 /// Retained messages one SUBSCRIBE may bring before its further filters are refused.
 const REPLAYED_MAX: usize = 100_000;
@@ -155,7 +155,7 @@ impl Shard {
     ) -> Option<SubscribeRecord> {
         let session = &mut self.sessions.get_mut(slot)?.session;
         let is_new = session.subscriptions.insert(filter.clone(), Subscription { options, id }).is_none();
-        let subscriber = subscriber(session, slot, self.id, options, id);
+        let subscriber = subscriber(session, slot, self.id, options, id, &self.settings);
         let replayed = self.route(&filter, subscriber, options, is_new, now);
         let session = subscriber.session;
         Some(SubscribeRecord { session, slot, filter, options, subscription_id: id, replayed })
@@ -185,7 +185,7 @@ impl Shard {
         let mut messages = retained.matching_after(&filter.filter, now.time, insert);
         self.retain_permitted(subscriber.session, &mut messages);
         let copy = |message: Arc<Message>| ReplayedCopy {
-            qos: options.qos.min(message.qos),
+            qos: if subscriber.upgrades { options.qos } else { options.qos.min(message.qos) },
             body: Body::Held(message),
         };
         messages.into_iter().map(copy).collect()
@@ -294,6 +294,18 @@ impl Shard {
         Ok(())
     }
 
+    /// Makes the routes of a Session that goes on anew, for its Client may speak another version now.
+    pub(crate) fn reroute(&self, slot: u32) {
+        let Some(resident) = self.sessions.get(slot) else { return };
+        let session = &resident.session;
+        for (filter, Subscription { options, id }) in
+            session.subscriptions.iter().filter(|(filter, _)| !filter.is_shared())
+        {
+            let subscriber = subscriber(session, slot, self.id, *options, *id, &self.settings);
+            self.node.routes.insert(filter, subscriber);
+        }
+    }
+
     /// Tells the groups of a Session whether its Client is there.
     pub(crate) fn set_online(&self, slot: u32, online: bool) {
         let Some(resident) = self.sessions.get(slot) else { return };
@@ -312,7 +324,10 @@ pub(crate) fn subscriber(
     shard: martlet_record::ShardId,
     options: SubscriptionOptions,
     id: Option<u32>,
+    settings: &Settings,
 ) -> Subscriber {
+    // One that the log brought back is taken for MQTT 5 until its Client comes and says.
+    let is_v3 = session.connection.as_deref().is_some_and(|connection| !connection.version.is_v5());
     Subscriber {
         session: session.number,
         shard,
@@ -321,6 +336,8 @@ pub(crate) fn subscriber(
         no_local: options.no_local,
         retain_as_published: options.retain_as_published,
         persistent: session.is_persistent(),
+        upgrades: settings.upgrades_qos,
+        merges: is_v3 && !settings.allows_duplicates,
         id,
     }
 }

@@ -21,7 +21,7 @@ fn settled(world: &mut World, id: &str) -> Client {
 
 #[test]
 fn a_dialect_is_found_by_its_name() {
-    for dialect in [Dialect::NATIVE, Dialect::MOSQUITTO] {
+    for dialect in [Dialect::NATIVE, Dialect::MOSQUITTO, Dialect::MOSQUITTO_1] {
         assert_eq!(Dialect::named(dialect.name), Some(dialect));
     }
     assert_eq!(Dialect::named("Mosquitto"), None);

@@ -117,6 +117,8 @@ fn subscriber() -> Subscriber {
         no_local: false,
         retain_as_published: false,
         persistent: false,
+        upgrades: false,
+        merges: false,
         id: None,
     }
 }

@@ -8,8 +8,8 @@ use martlet_packet::{PacketId, Version};
 use martlet_record::{BatchNumber, Message, Time};
 
 use crate::{
-    Authentication, ConnectRequest, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Standing,
-    Terms, Vacant,
+    Authentication, ConnectRequest, IncomingAliases, KeepAlive, Outgoing, OutgoingAliases, Rare, Retries,
+    Standing, Terms, Vacant,
 };
 
 /// Names a Network Connection of a runner; never confused with a later one in the same place.
@@ -126,6 +126,22 @@ impl Connection {
     /// The User Name of its Client.
     pub fn username(&self) -> Option<&str> {
         self.standing.as_deref()?.username.as_deref()
+    }
+
+    /// From here its Client gets again what it does not answer for so many seconds.
+    pub fn retry_after(&mut self, seconds: u32) {
+        self.standing.get_or_insert_default().retries = Some(Retries::after(seconds));
+    }
+
+    /// What its Client will get again, where it does.
+    pub(crate) fn retries(&mut self) -> Option<&mut Retries> {
+        self.standing.as_deref_mut()?.retries.as_mut()
+    }
+
+    /// When something happens on it without anybody's doing.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let retry = self.standing.as_deref().and_then(|standing| standing.retries.as_ref()?.deadline());
+        [self.keep_alive.deadline(self.heard), retry].into_iter().flatten().min()
     }
 
     /// Does it say it is a bridge?

@@ -372,6 +372,16 @@ impl Outbound {
         Some(first.into_copy())
     }
 
+    /// Have the copies in flight on this Network Connection so many bytes or more?
+    pub fn is_at_bytes(&self, limit: usize) -> bool {
+        if limit == usize::MAX {
+            return false;
+        }
+        let seen = self.in_flight.iter().filter(|flight| flight.seen && flight.copy.state == CopyState::Sent);
+        let bytes = seen.filter_map(|flight| flight.copy.body.as_ref()).map(|body| body.len());
+        bytes.sum::<usize>() >= limit
+    }
+
     /// Copies that wait unsent.
     pub fn queued_len(&self) -> usize {
         self.queued.len() + self.spilled.len()

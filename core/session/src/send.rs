@@ -29,6 +29,8 @@ const HEAD_BYTES: usize = 64;
 pub struct SendLimits {
     /// QoS 1 and 2 copies in flight at once, whatever the Client's Receive Maximum allows.
     pub in_flight: u16,
+    /// Bytes of copies in flight at which no further one is sent; `usize::MAX` turns it off.
+    pub in_flight_bytes: usize,
     /// Bytes that may wait for the socket before queued copies stay in the queue.
     pub ahead_bytes: usize,
     /// Bytes that may wait for the socket before QoS 0 Messages are dropped.
@@ -75,7 +77,7 @@ pub enum Sent {
 }
 
 impl Traffic {
-    fn count(&mut self, payload_len: usize) {
+    pub(crate) fn count(&mut self, payload_len: usize) {
         self.packets += 1;
         self.payload_bytes += payload_len as u64;
     }
@@ -121,7 +123,7 @@ impl Session {
         let Some(connection) = self.connection.as_deref() else { return false };
         let Some(outbound) = self.outbound.written() else { return false };
         let window = usize::from(connection.receive_maximum.min(limits.in_flight));
-        outbound.can_send() && outbound.open() < window
+        outbound.can_send() && outbound.open() < window && !outbound.is_at_bytes(limits.in_flight_bytes)
     }
 
     /// What must be read back from the log so that the Client is never kept waiting for long.
@@ -168,8 +170,10 @@ impl Session {
                 }
                 CopyState::Received | CopyState::Finished | CopyState::Queued => Sent::Sent,
             };
-            if self.recorded {
-                copy.let_go();
+            match connection.retries() {
+                Some(retries) => retries.note(ordinal, now),
+                None if self.recorded => copy.let_go(),
+                None => {}
             }
             self.outbound.seen();
             if sent == Sent::Sent
@@ -212,7 +216,9 @@ impl Session {
                 }
                 continue;
             }
-            let has_room = self.outbound.open() < window && outgoing.len() < limits.ahead_bytes;
+            let has_room = self.outbound.open() < window
+                && outgoing.len() < limits.ahead_bytes
+                && !self.outbound.is_at_bytes(limits.in_flight_bytes);
             if !has_room || self.outbound.is_wrapped() {
                 break;
             }
@@ -229,8 +235,10 @@ impl Session {
             let sent = send_with_id(connection, copy, packet_id(ordinal), false, outgoing, now);
             if sent != Sent::TooLarge {
                 traffic.count(bytes);
-                if self.recorded {
-                    copy.let_go(); // Only another Network Connection needs it again.
+                match connection.retries() {
+                    Some(retries) => retries.note(ordinal, now),
+                    None if self.recorded => copy.let_go(), // Only another Network Connection needs it again.
+                    None => {}
                 }
             } else if let Some(copy) = self.outbound.finish(ordinal) {
                 // [MQTT-3.1.2-25]
@@ -253,12 +261,12 @@ fn is_denied(connection: &Connection, copy: &MessageCopy) -> bool {
 }
 
 /// PUBREL to a Client [MQTT-4.3.3-4].
-fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
+pub(crate) fn send_pubrel(version: Version, id: PacketId, outgoing: &mut Outgoing) {
     let pubrel = Ack { packet_id: id, reason: ReasonCode::Success, properties: Properties::default() };
     Packet::PubRel(pubrel).encode(version, outgoing.buffer());
 }
 
-fn send_with_id(
+pub(crate) fn send_with_id(
     connection: &mut Connection,
     copy: &MessageCopy,
     id: PacketId,

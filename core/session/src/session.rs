@@ -99,7 +99,7 @@ impl Session {
     /// The next moment something happens to it without anybody's doing.
     pub fn next_deadline(&self) -> Option<Time> {
         match &self.connection {
-            Some(connection) => connection.keep_alive.deadline(connection.heard),
+            Some(connection) => connection.next_deadline(),
             None => [self.expires_at(), self.will_due()].into_iter().flatten().min(),
         }
     }

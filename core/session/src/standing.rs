@@ -4,7 +4,7 @@
 
 use martlet_access::Permit;
 
-use crate::{ConnectRequest, Exchange};
+use crate::{ConnectRequest, Exchange, Retries};
 
 /// What is known about a Client beyond its Client Identifier.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct Standing {
     pub permit: Permit,
     /// It says it is a bridge.
     pub is_bridge: bool,
+    /// What it will get again.
+    pub retries: Option<Retries>,
     /// The Authentication Method of its CONNECT and the exchange under way.
     pub authentication: Option<Authentication>,
 }
@@ -38,6 +40,7 @@ impl Standing {
                 username: request.username.clone(),
                 permit: request.permit.clone(),
                 is_bridge: request.is_bridge,
+                retries: None,
                 authentication: method.map(|method| Authentication { method, exchange: None }),
             })
         })

@@ -19,6 +19,7 @@ const IDS: u64 = 65_535;
 
 const LIMITS: SendLimits = SendLimits {
     in_flight: u16::MAX,
+    in_flight_bytes: usize::MAX,
     ahead_bytes: usize::MAX,
     qos0_bytes: usize::MAX,
     read_ahead: ReadAhead::DEFAULT,

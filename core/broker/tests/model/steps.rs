@@ -48,6 +48,7 @@ pub(crate) fn given() -> impl Strategy<Value = Given> {
         .prop_map(|(messages, bytes, overflow)| QueueLimits::new(messages, bytes, overflow));
     let send = (1..5_u16, select(vec![1 << 20, 30, 200]), select(vec![1 << 20, 60])).prop_map(
         |(in_flight, ahead_bytes, qos0_bytes)| SendLimits {
+            in_flight_bytes: usize::MAX,
             in_flight,
             ahead_bytes,
             qos0_bytes,
