@@ -115,6 +115,24 @@ fn s_client_gets_through_by_each_version() {
 }
 
 #[test]
+fn authorities_in_between_are_shown_with_our_certificate() {
+    let Some(certificates) = authority() else { return };
+    certificates.issue_deeper("deep", "localhost");
+    let all = ["ca.crt", "between.crt"].map(|name| std::fs::read_to_string(certificates.path(name)).unwrap());
+    std::fs::write(certificates.path("all.crt"), all.concat()).unwrap();
+    let mut deep = options(&certificates, "deep");
+    deep.authority_file = Some(certificates.path("all.crt"));
+    for min in [TlsVersion::V1_1, TlsVersion::V1_2] {
+        deep.versions.min = min;
+        if min == TlsVersion::V1_1 && !cfg!(feature = "openssl") {
+            continue;
+        }
+        let node = start(deep.clone());
+        through(&node, certificates.folder(), &["-CAfile", "ca.crt", "-verify_return_error"]);
+    }
+}
+
+#[test]
 fn our_own_certificate_may_be_of_version_1() {
     let Some(certificates) = authority() else { return };
     issue_v1(&certificates, "old", "30");

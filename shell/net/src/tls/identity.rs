@@ -12,7 +12,10 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{IdentityFiles, TlsError, aside, files};
+use super::{IdentityFiles, TlsError, TlsOptions, aside, files};
+
+/// Certificates between ours and the root; more of them no Client follows.
+const LINKS_MAX: usize = 8;
 
 /// The identities of a listener.
 #[derive(Debug)]
@@ -27,8 +30,10 @@ struct Identity {
 
 impl Identities {
     /// Reads all.
-    pub(super) fn load(all: &[IdentityFiles]) -> Result<Self, TlsError> {
-        all.iter().map(load).collect::<Result<_, _>>().map(Self)
+    pub(super) fn load(options: &TlsOptions) -> Result<Self, TlsError> {
+        let authorities = files::authorities(options)?;
+        let all = options.identities.iter().map(|files| load(files, &authorities));
+        all.collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -56,8 +61,36 @@ impl Identity {
     }
 }
 
-fn load(files: &IdentityFiles) -> Result<Identity, TlsError> {
-    let chain = files::certificates(&files.certificate)?;
+/// The certificates of an identity, and those of the authorities that lead from them to a root: Clients that know the root
+/// alone need them, and OpenSSL sends them unasked.
+pub(super) fn chain(
+    files: &IdentityFiles,
+    authorities: &[CertificateDer<'static>],
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut chain = files::certificates(&files.certificate)?;
+    while chain.len() <= LINKS_MAX
+        && let Some(issuer) = chain.last().and_then(|last| issuer_of(last, authorities))
+    {
+        chain.push(issuer);
+    }
+    Ok(chain)
+}
+
+/// The authority that signed this certificate, unless it is a root: that is known to the Client or of no use to it.
+fn issuer_of(der: &[u8], authorities: &[CertificateDer<'static>]) -> Option<CertificateDer<'static>> {
+    let (_, last) = X509Certificate::from_der(der).ok()?;
+    let has_signed = |authority: &&CertificateDer<'_>| {
+        X509Certificate::from_der(authority).is_ok_and(|(_, authority)| {
+            authority.subject() == last.issuer()
+                && authority.subject() != authority.issuer()
+                && last.verify_signature(Some(authority.public_key())).is_ok()
+        })
+    };
+    authorities.iter().find(has_signed).cloned()
+}
+
+fn load(files: &IdentityFiles, authorities: &[CertificateDer<'static>]) -> Result<Identity, TlsError> {
+    let chain = chain(files, authorities)?;
     let secret = files::key(files)?;
     let key = any_supported_type(&secret).map_err(|_| TlsError::NeedsOpenssl {
         why: format!("rustls cannot use the kind or length of the private key {}", files.key.display()),
@@ -70,7 +103,6 @@ fn load(files: &IdentityFiles) -> Result<Identity, TlsError> {
         return Err(TlsError::file(&files.key, what));
     }
     let hosts = hosts(&certificate);
-    let chain: Vec<CertificateDer<'static>> = chain;
     Ok(Identity { hosts, key: Arc::new(CertifiedKey::new(chain, key)) })
 }
 

@@ -24,7 +24,7 @@ use rustls::pki_types::PrivateKeyDer;
 use super::key_log::KeyLogFile;
 use super::old_certificates;
 use super::{
-    ClientCertificate, PskKeys, PskOptions, Tls, TlsError, TlsOptions, aside, certificate, files,
+    ClientCertificate, PskKeys, PskOptions, Tls, TlsError, TlsOptions, aside, certificate, files, identity,
     openssl_hint,
 };
 use crate::layers::Made;
@@ -119,20 +119,21 @@ fn refuse_unknown(list: &str, is_known: impl Fn(&str) -> bool, command: &str) ->
 
 /// OpenSSL shows one certificate for each kind of key.
 fn set_identity(context: &mut SslContextBuilder, options: &TlsOptions) -> Result<(), TlsError> {
-    for identity in &options.identities {
-        let chain = files::certificates(&identity.certificate)?;
-        let secret = files::key(identity)?;
+    let authorities = files::authorities(options)?;
+    for files in &options.identities {
+        let chain = identity::chain(files, &authorities)?;
+        let secret = files::key(files)?;
         let mut set = || -> Result<(), ErrorStack> {
             context.set_certificate(&*X509::from_der(&chain[0])?)?;
             chain[1..].iter().try_for_each(|link| context.add_extra_chain_cert(X509::from_der(link)?))?;
             context.set_private_key(&*read_key(&secret)?)
         };
         set().map_err(|error| {
-            TlsError::openssl(&format!("the certificate {}", identity.certificate.display()), &error)
+            TlsError::openssl(&format!("the certificate {}", files.certificate.display()), &error)
         })?;
         context.check_private_key().map_err(|_| {
-            let what = format!("does not belong to the certificate {}", identity.certificate.display());
-            TlsError::file(&identity.key, what)
+            let what = format!("does not belong to the certificate {}", files.certificate.display());
+            TlsError::file(&files.key, what)
         })?;
     }
     Ok(())

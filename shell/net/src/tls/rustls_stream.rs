@@ -31,7 +31,7 @@ pub(super) fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError
     refuse_what_rustls_lacks(options)?;
     let cipher_suites = ciphers::choose(options.ciphers.as_deref(), options.ciphersuites.as_deref())?;
     let provider = Arc::new(CryptoProvider { cipher_suites, ..default_provider() });
-    let identities = Identities::load(&options.identities)?;
+    let identities = Identities::load(options)?;
     let clients = Clients::load(options, &provider)?;
     let knows_clients = clients.is_some();
     let builder = ServerConfig::builder_with_provider(provider)

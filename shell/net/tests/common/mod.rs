@@ -258,6 +258,22 @@ impl Certificates {
         std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
     }
 
+    /// Makes `name.crt` and `name.key`, signed by an authority in between, whose certificate is in `between.crt` alone.
+    pub fn issue_deeper(&self, name: &str, host: &str) {
+        let between = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "In between");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        let certificate = params.signed_by(&between, &self.issuer).unwrap();
+        std::fs::write(self.path("between.crt"), certificate.pem()).unwrap();
+        let issuer = rcgen::Issuer::new(params, between);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        std::fs::write(self.path(&format!("{name}.crt")), certificate.pem()).unwrap();
+        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+
     /// Makes `crl.pem`, with this name on it.
     pub fn revoke(&self, name: &str) {
         self.revoke_serial(name.as_bytes());
