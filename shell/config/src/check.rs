@@ -2,19 +2,22 @@
 //!
 //! The one rule: what starts Mosquitto is a warning here at most.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use martlet_topic::{Limits, SubscriptionFilter, TopicFilter};
 
-use crate::config::{Bridge, Config, Listener, LogDestination, Security};
+use crate::config::{Bridge, Config, IpFamily, Listener, LogDestination, Security};
 use crate::mosquitto::bridge::check_topic;
 use crate::origin::{Origin, Origins};
-use crate::report::{Report, Severity};
+use crate::report::{Report, Severity, is_enough};
 use crate::source::Sources;
 
 /// Everything there is to say about a configuration as a whole.
 pub(crate) fn check(config: &Config, origins: &Origins, sources: &Sources) -> Vec<Report> {
-    let mut check = Check { config, origins, sources, reports: Vec::new() };
+    let mut check = Check { config, origins, sources, reports: Vec::new(), places: HashSet::new() };
     for (index, listener) in config.listeners.iter().enumerate() {
-        check.listener(&format!("listener[{index}]"), index, listener);
+        check.listener(&format!("listener[{index}]"), listener);
     }
     check.security("security", &config.security);
     check.filters();
@@ -39,16 +42,21 @@ struct Check<'a> {
     origins: &'a Origins,
     sources: &'a Sources,
     reports: Vec<Report>,
+    /// Where listeners before this one listen.
+    places: HashSet<Place<'a>>,
 }
 
-impl Check<'_> {
-    fn listener(&mut self, table: &str, index: usize, listener: &Listener) {
+/// Two listeners with the same one are in each other's way.
+type Place<'a> = (u16, Option<&'a str>, Option<&'a Path>, Option<IpFamily>, Option<&'a str>);
+
+impl<'a> Check<'a> {
+    fn listener(&mut self, table: &str, listener: &'a Listener) {
         self.listener_address(table, listener);
-        let place = |it: &Listener| {
-            (it.port, it.host.clone(), it.unix_socket.clone(), it.family, it.bind_interface.clone())
-        };
         let fields = ["port", "unix_socket"];
-        if self.config.listeners[..index].iter().any(|other| place(other) == place(listener)) {
+        let interface = listener.bind_interface.as_deref();
+        let path = listener.unix_socket.as_deref();
+        let place = (listener.port, listener.host.as_deref(), path, listener.family, interface);
+        if !self.places.insert(place) {
             let why = "only one of them can have it";
             self.error(
                 table,
@@ -236,9 +244,9 @@ impl Check<'_> {
             let remote = bridge.remote_clientid.as_ref();
             bridge.local_clientid.clone().or_else(|| remote.map(|remote| format!("local.{remote}")))
         };
+        let mut taken = HashSet::new();
         for (index, bridge) in self.config.bridges.iter().enumerate() {
-            let others = &self.config.bridges[..index];
-            if local(bridge).is_some_and(|id| others.iter().any(|other| local(other).as_ref() == Some(&id))) {
+            if local(bridge).is_some_and(|id| !taken.insert(id)) {
                 let why = "they would take the session from each other";
                 let table = format!("bridge[{index}]");
                 let fields = ["local_clientid", "remote_clientid"];
@@ -271,6 +279,9 @@ impl Check<'_> {
         why: &str,
         fix: &str,
     ) {
+        if is_enough(&self.reports) {
+            return;
+        }
         let report = match self.origin(table, fields) {
             Some(origin) => Report::at(severity, origin, self.sources, title.to_owned()),
             None => {

@@ -2,6 +2,7 @@
 //!
 //! The one rule: no secret is in a row.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::config::{Config, Dialect, Listener, Security};
@@ -79,12 +80,15 @@ fn rows_of(config: &Config, origins: &Origins, with_secrets: bool) -> Vec<Row> {
 /// What is in force in one configuration and not in the other.
 pub fn differences(before: &Config, after: &Config) -> Vec<Difference> {
     let (before, after) = (compared(before), compared(after));
-    let find = |all: &[(Row, String)], path: &str| all.iter().position(|(row, _)| row.path == path);
-    let only_after = after.iter().filter(|(row, _)| find(&before, &row.path).is_none());
+    let places = |all: &[(Row, String)]| -> HashMap<String, usize> {
+        all.iter().enumerate().map(|(at, (row, _))| (row.path.clone(), at)).collect()
+    };
+    let (in_before, in_after) = (places(&before), places(&after));
+    let only_after = after.iter().filter(|(row, _)| !in_before.contains_key(&row.path));
     let mut differences = Vec::new();
     for (row, _) in before.iter().chain(only_after) {
-        let before = find(&before, &row.path).map(|at| &before[at]);
-        let after = find(&after, &row.path).map(|at| &after[at]);
+        let before = in_before.get(&row.path).map(|at| &before[*at]);
+        let after = in_after.get(&row.path).map(|at| &after[*at]);
         // Of a listener that comes or goes, only what makes it unlike others.
         let is_on_one_side = before.is_none() || after.is_none();
         let says_nothing = is_on_one_side && row.is_default && !row.path.ends_with("].port");

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// A configuration of more bytes is none: reading stops there.
-const BYTES_MAX: u64 = 16 * 1024 * 1024;
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Files by their names.
 pub trait Files {
@@ -29,7 +29,7 @@ impl Files for Disk {
         let mut bytes = Vec::new();
         file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
         }
         Ok(bytes)
     }

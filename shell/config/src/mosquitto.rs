@@ -14,6 +14,7 @@ mod misplaced;
 mod plugin;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Bridge, Config, Dialect, Listener, Security};
@@ -22,7 +23,7 @@ use crate::key::{Key, Kind, Scope, Status, keys};
 use crate::nearest::nearest;
 use crate::origin::{Origin, Origins};
 use crate::read::Read;
-use crate::report::{Report, Severity};
+use crate::report::{Report, Severity, is_enough};
 use crate::slot::Slot;
 use crate::source::{Source, Sources};
 use line::Line;
@@ -47,6 +48,8 @@ struct Reader<'a> {
     files_read: Vec<PathBuf>,
     /// The first security setting, after which `per_listener_settings` comes too late.
     first_security: Option<Origin>,
+    /// Where each bridge begins, by its name.
+    bridge_names: BTreeMap<String, Origin>,
     names_destinations: bool,
     names_types: bool,
 }
@@ -86,6 +89,7 @@ impl<'a> Reader<'a> {
             sources: Sources::default(),
             files_read: Vec::new(),
             first_security: None,
+            bridge_names: BTreeMap::new(),
             names_destinations: false,
             names_types: false,
         }
@@ -94,6 +98,10 @@ impl<'a> Reader<'a> {
     fn read_file(&mut self, source: Source, level: u32) {
         let mut block = Block { level, ..Block::default() };
         for line in line::lines(&source) {
+            if is_enough(&self.reports) {
+                self.reports.push(Report::of_more(&source));
+                break;
+            }
             self.read_line(&line, &mut block);
         }
         self.sources.add(source);

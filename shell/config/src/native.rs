@@ -19,7 +19,7 @@ use crate::mosquitto::address;
 use crate::names::named;
 use crate::origin::{Origin, Origins};
 use crate::read::Read;
-use crate::report::{Report, Severity};
+use crate::report::{Report, Severity, is_enough};
 use crate::source::{Source, Sources};
 
 use table::Target;
@@ -38,8 +38,8 @@ pub(crate) fn read(path: &Path, source: Source, dialect: Option<Dialect>) -> Rea
         origins: Origins::default(),
         reports: Vec::new(),
     };
-    for error in errors {
-        reader.syntax(&error);
+    for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
+        reader.syntax(error);
     }
     // What the parser recovered may be far from what was meant.
     if reader.reports.is_empty() {
@@ -61,6 +61,9 @@ fn dialect_of(document: &DeTable<'_>) -> Dialect {
     name.and_then(named).unwrap_or_default()
 }
 
+/// The parser finds its way again, but not for long.
+const SYNTAX_ERRORS_MAX: usize = 5;
+
 struct Reader<'s> {
     source: &'s Source,
     config: Config,
@@ -77,7 +80,7 @@ impl Reader<'_> {
         let report = Report::new(Severity::Error, self.source, span, "this is no TOML".to_owned());
         let fix =
             "text stands in \"quotes\", tables begin with [name], and a key with = between it and its value";
-        self.reports.push(report.because(error.message()).fix(fix));
+        self.report(report.because(error.message()).fix(fix));
     }
 
     fn read_document(&mut self, document: &DeTable<'_>, dialect: Dialect) {
@@ -147,7 +150,7 @@ impl Reader<'_> {
             let title = "this plug-in is not supported".to_owned();
             let span = table.get("path").map_or(0..0, Spanned::span);
             let report = Report::new(Severity::Error, self.source, span, title);
-            self.reports.push(
+            self.report(
                 report
                     .because("Martlet loads no plug-ins made of C")
                     .fix("mosquitto_dynamic_security.so is built in"),
@@ -186,7 +189,7 @@ impl Reader<'_> {
                     table.get("name").map(Spanned::span).or_else(|| entries(table).map(|it| it.1).next());
                 let title = "this bridge has no name".to_owned();
                 let report = Report::new(Severity::Error, self.source, span.unwrap_or(0..0), title);
-                self.reports.push(
+                self.report(
                     report.because("its state and its log lines need one").fix("set name = \"office\""),
                 );
             }
@@ -217,7 +220,7 @@ impl Reader<'_> {
                 Err(why) => {
                     let title = "this is no address".to_owned();
                     let report = Report::new(Severity::Error, self.source, value.span(), title);
-                    self.reports.push(report.because(why).fix("write \"HOST:PORT\""));
+                    self.report(report.because(why).fix("write \"HOST:PORT\""));
                 }
             }
         }
@@ -266,14 +269,20 @@ impl Reader<'_> {
             let title = format!("{key} is a list of tables");
             let report = Report::new(Severity::Error, self.source, value.span(), title);
             let fix = format!("begin each with [[{key}]], in two pairs of brackets");
-            self.reports.push(report.because("there may be several of them").fix(fix));
+            self.report(report.because("there may be several of them").fix(fix));
         }
         tables
     }
 
     fn wrong_type(&mut self, span: Range<usize>, key: &str, expected: &str) {
         let report = Report::new(Severity::Error, self.source, span, format!("{key} wants {expected}"));
-        self.reports.push(report.because("this is something else").fix(format!("write {expected}")));
+        self.report(report.because("this is something else").fix(format!("write {expected}")));
+    }
+
+    fn report(&mut self, report: Report) {
+        if !is_enough(&self.reports) {
+            self.reports.push(report);
+        }
     }
 
     fn note(&mut self, path: String, span: &Range<usize>) {

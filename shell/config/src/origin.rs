@@ -38,9 +38,9 @@ impl Origins {
     }
 
     pub(crate) fn any_under(&self, prefix: &str) -> Option<(&str, &Origin)> {
-        let found =
-            self.0.iter().find(|(path, _)| path.strip_prefix(prefix).is_some_and(|it| it.starts_with('.')));
-        found.map(|(path, origin)| (path.as_str(), origin))
+        let below = format!("{prefix}.");
+        let (path, origin) = self.0.range(below.clone()..).next()?;
+        path.starts_with(&below).then_some((path.as_str(), origin))
     }
 }
 

@@ -36,6 +36,14 @@ pub enum Severity {
     Error,
 }
 
+/// Reports that anybody reads; a file with more wrong lines is probably no configuration.
+const REPORTS_MAX: usize = 50;
+
+/// Has enough been said about a file?
+pub(crate) fn is_enough(reports: &[Report]) -> bool {
+    reports.len() >= REPORTS_MAX
+}
+
 impl Report {
     pub(crate) fn new(severity: Severity, source: &Source, span: Range<usize>, title: String) -> Self {
         Self {
@@ -46,6 +54,17 @@ impl Report {
             fix: None,
             excerpt: Some(source.excerpt(span)),
         }
+    }
+
+    /// What ends a list of reports that would be too long.
+    pub(crate) fn of_more(source: &Source) -> Self {
+        Self::about_file(
+            Severity::Error,
+            source.name().clone(),
+            "there is more, which is not shown".to_owned(),
+        )
+        .because("reading stopped here")
+        .fix("mend what stands above, and look whether this is the file you meant")
     }
 
     /// A report about a whole line.

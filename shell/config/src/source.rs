@@ -12,6 +12,8 @@ use crate::key::{Kind, keys};
 pub(crate) struct Source {
     name: Arc<str>,
     text: Arc<str>,
+    /// Where lines begin.
+    lines: Arc<[usize]>,
 }
 
 /// All files that were read.
@@ -35,7 +37,10 @@ const SHOWN_MAX: usize = 200;
 
 impl Source {
     pub(crate) fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        let text = text.into();
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        Self { name: name.into(), text, lines }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -48,15 +53,14 @@ impl Source {
 
     /// The number of the line that holds this byte, from 1.
     pub(crate) fn line_of(&self, offset: usize) -> u32 {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        u32::try_from(lines + 1).unwrap_or(u32::MAX)
+        let lines = self.lines.partition_point(|start| *start <= offset);
+        u32::try_from(lines.max(1)).unwrap_or(u32::MAX)
     }
 
     /// The place of a line, from 1, without the blanks around it.
     pub(crate) fn line(&self, number: u32) -> Range<usize> {
-        let before = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        let start: usize = self.text.split_inclusive('\n').take(before).map(str::len).sum();
+        let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start = self.lines.get(index).copied().unwrap_or(self.text.len());
         let line = self.text[start..].lines().next().unwrap_or_default();
         let blanks = line.len() - line.trim_start().len();
         start + blanks..start + line.trim_end().len().max(blanks)

@@ -127,3 +127,20 @@ fn every_single_line_survives() {
         }
     }
 }
+
+/// What is no configuration at all is not read to its end.
+#[test]
+fn a_file_without_a_right_line_ends_soon() {
+    for line in
+        ["nonsense\n", "remote_pasword x\n", "listener x\n", "nonsense = 1\n", "[[listener]]\nnonsense = 1\n"]
+    {
+        for format in [Format::Native, Format::Mosquitto] {
+            let failure = read(line.repeat(20_000).as_bytes(), format, None).unwrap_err();
+            assert!(failure.reports.len() < 100, "{}", failure.reports.len());
+        }
+    }
+    let many: String = (1..20_000).map(|port| format!("listener {port} ::1\n")).collect();
+    assert!(
+        read(many.as_bytes(), Format::Mosquitto, None).is_ok_and(|it| it.config.listeners.len() == 19_999)
+    );
+}

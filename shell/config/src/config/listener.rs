@@ -122,7 +122,7 @@ pub enum Protocol {
 }
 
 /// A family of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IpFamily {
     /// IPv4.
     Ipv4,

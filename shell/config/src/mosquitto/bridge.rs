@@ -26,15 +26,10 @@ impl Reader<'_> {
             );
         };
         let name = word.text;
-        if let Some(index) = self.config.bridges.iter().position(|bridge| bridge.name == name) {
-            let why = self.origins.of(&format!("bridge[{index}].name"));
-            let why = format!("the first one is in {}", why.map(ToString::to_string).unwrap_or_default());
-            self.error(
-                line,
-                &format!("there are two bridges called {name}"),
-                &why,
-                "give one of them another name",
-            );
+        if let Some(before) = self.bridge_names.insert(name.to_owned(), line.origin()) {
+            let why = format!("the first one is in {before}");
+            let title = format!("there are two bridges called {name}");
+            self.error(line, &title, &why, "give one of them another name");
         }
         let index = self.config.bridges.len();
         self.config.bridges.push(Bridge::new(name.to_owned()));

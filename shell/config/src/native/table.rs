@@ -9,7 +9,7 @@ use super::{Reader, entries, value};
 use crate::config::{Bridge, Config, Listener};
 use crate::key::{Key, Scope, keys};
 use crate::nearest::nearest;
-use crate::report::{Report, Severity};
+use crate::report::{Report, Severity, is_enough};
 use crate::slot::Slot;
 
 /// What the entries of a table are about.
@@ -22,7 +22,10 @@ pub(super) enum Target<'a> {
 impl Target<'_> {
     /// The key with this path.
     fn find(&self, path: &str) -> Option<&'static Key> {
-        keys().find(|key| self.path_of(key).is_some_and(|it| it == path))
+        let in_security = path.strip_prefix("security.");
+        // Few keys end so, and only of those is the whole path made.
+        let may_be = |key: &&Key| !key.path.is_empty() && (key.path == path || in_security == Some(key.path));
+        keys().filter(may_be).find(|key| self.path_of(key).is_some_and(|it| it == path))
     }
 
     /// The path of a key in such a table, if it may stand there. Security settings stand in a table of their own,
@@ -102,13 +105,17 @@ impl Reader<'_> {
             Ok(()) => self.note(path.to_owned(), span),
             Err(wrong) => {
                 let report = Report::new(Severity::Error, self.source, value.span(), wrong.title);
-                self.reports.push(report.because(wrong.why).fix(wrong.fix));
+                self.report(report.because(wrong.why).fix(wrong.fix));
             }
         }
     }
 
     /// An entry that means nothing here, and what was probably meant.
     fn unknown(&mut self, name: &str, span: Range<usize>, prefix: &str, target: &Target<'_>) {
+        // Looking for what was meant takes time.
+        if is_enough(&self.reports) {
+            return;
+        }
         let here = if prefix.is_empty() { String::new() } else { format!("{prefix}.") };
         let paths: Vec<_> = keys().filter_map(|key| target.path_of(key)).collect();
         let siblings = paths.iter().filter_map(|path| path.strip_prefix(&here)).map(first_part);
@@ -134,7 +141,7 @@ impl Reader<'_> {
     fn report_unknown(&mut self, name: &str, span: Range<usize>, fix: String) {
         let shown: String = name.chars().take(40).collect();
         let report = Report::new(Severity::Error, self.source, span, format!("{shown:?} is no key"));
-        self.reports.push(report.because("nothing has this name here").fix(fix));
+        self.report(report.because("nothing has this name here").fix(fix));
     }
 }
 
