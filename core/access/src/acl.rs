@@ -110,9 +110,17 @@ impl Acl {
         if has_wildcard(client_id) || username.is_some_and(has_wildcard) {
             return Refusal::Wildcard;
         }
-        let lines = self.patterns.iter().filter_map(|pattern| filled_in(pattern, client_id, username));
-        steps.push(Step::Rules(Arc::new(rules(lines.collect()))));
-        Refusal::Unlisted
+        let mut refusal = Refusal::Unlisted;
+        let mut lines = Vec::new();
+        for pattern in &self.patterns {
+            match filled_in(pattern, client_id, username) {
+                Filled::Line(line) => lines.push(line),
+                Filled::Nothing => {}
+                Filled::TooFar => refusal = Refusal::NotFilledIn,
+            }
+        }
+        steps.push(Step::Rules(Arc::new(rules(lines))));
+        refusal
     }
 }
 
@@ -144,8 +152,17 @@ fn rules(mut lines: Vec<Line>) -> RuleSet {
     rules
 }
 
-/// The pattern as it holds for this Client, or nothing if it does not.
-fn filled_in(pattern: &Entry, client_id: &str, username: Option<&str>) -> Option<Line> {
+/// A pattern as it holds for a Client.
+enum Filled {
+    Line(Line),
+    /// It does not hold: it is about usernames, and there is none.
+    Nothing,
+    /// It does not hold: it would reach further than one level.
+    TooFar,
+}
+
+/// Puts what a Client calls itself into a pattern, once and in place.
+fn filled_in(pattern: &Entry, client_id: &str, username: Option<&str>) -> Filled {
     let text = pattern.filter.as_str();
     let mut filled = String::with_capacity(text.len() + client_id.len());
     let mut rest = text;
@@ -155,22 +172,24 @@ fn filled_in(pattern: &Entry, client_id: &str, username: Option<&str>) -> Option
         let value = if from.starts_with("%c") {
             client_id
         } else if from.starts_with("%u") {
-            username?
+            let Some(username) = username else { return Filled::Nothing };
+            username
         } else {
             filled.push('%');
             rest = &from[1..];
             continue;
         };
         if pattern.grant != Grant::Deny && reaches_further(value, &filled) {
-            return None;
+            return Filled::TooFar;
         }
         filled.push_str(value);
         rest = &from[2..];
     }
     filled.push_str(rest);
-
-    let filter = TopicFilter::parse(&filled, &Limits::UNLIMITED).ok()?;
-    Some(Line { line: pattern.line, grant: pattern.grant, filter })
+    match TopicFilter::parse(&filled, &Limits::UNLIMITED) {
+        Ok(filter) => Filled::Line(Line { line: pattern.line, grant: pattern.grant, filter }),
+        Err(_) => Filled::Nothing,
+    }
 }
 
 /// Whether `value`, put after `before`, would be more than a part of one level: a `/` opens the topics of others, and a

@@ -41,6 +41,9 @@ pub enum Refusal<'a> {
     /// The patterns cannot be filled in safely for this Client: its Client Identifier or its username has `+` or `#`
     /// in it, which would match what belongs to others.
     Wildcard,
+    /// No rule allows it, and a pattern that might was not filled in: with a `/` in it, or a `$` at its start, what the
+    /// Client calls itself would reach the topics of others.
+    NotFilledIn,
 }
 
 /// Where a rule is written.
@@ -60,6 +63,10 @@ impl fmt::Display for Refusal<'_> {
             Self::Unlisted => f.write_str("no rule allows it"),
             Self::Wildcard => f.write_str(
                 "the client identifier or username has a + or # in it, which patterns do not take",
+            ),
+            Self::NotFilledIn => f.write_str(
+                "no rule allows it, and patterns do not take a client identifier or username that has a / in it or \
+                 starts with $",
             ),
         }
     }

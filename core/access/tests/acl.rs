@@ -142,6 +142,8 @@ fn a_name_with_a_slash_reaches_nobody_elses_topics() {
     let access = pattern("home/%c/#");
     assert_publishes(&access.permit("bob/private", None), &[], &["home/bob/private", "home/bob/private/x"]);
     assert_publishes(&access.permit("bob", None), &["home/bob/private/x"], &[]);
+    let permit = access.permit("bob/private", None);
+    assert_eq!(permit.publish(name("home/bob/private")), Decision::Deny(Refusal::NotFilledIn));
     // What is denied stays denied all the same.
     let denied = Access::default().with_acl(Acl::new([
         entry(1, Who::Pattern, Grant::Deny, "home/%c/#"),

@@ -18,13 +18,12 @@ mod roles;
 mod fields;
 mod views;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use martlet_access::{AclType, Defaults, Ranked, RoleAcl, Roles};
 
-use crate::{Error, PasswordHash, Problem, Scheme, Secret, atomic_file, passwd};
+use crate::{Error, PasswordHash, Problem, Scheme, Secret, atomic_file, passwd, secret_file};
 use request::Work;
 use state::{Client, RoleEntry, State};
 
@@ -85,11 +84,12 @@ impl DynamicSecurity {
     /// Reads the file and makes sure that it can be saved. A file that is missing is not made: nobody could use it, so
     /// that is an error which says how to make one.
     pub fn open(path: &Path) -> Result<(Self, Vec<Problem>), Error> {
-        let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
+        let (bytes, exposed) = secret_file::read(path)?;
         atomic_file::check_writable(path)?;
-        let (mut security, problems) =
+        let (mut security, mut problems) =
             Self::in_memory(&bytes).map_err(|problem| Error::content(path, vec![problem]))?;
         security.path = Some(path.to_owned());
+        problems.extend(exposed);
         Ok((security, problems))
     }
 

@@ -24,6 +24,7 @@ mod atomic_file;
 mod error;
 mod problem;
 mod secret;
+mod secret_file;
 
 pub use accounts::{Accounts, Credentials, Tally, Verdict};
 pub use acl_file::AclFile;

@@ -138,7 +138,7 @@ mod tests {
     fn file_of(text: &str) -> Fixture {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("passwd");
-        fs::write(&path, text).unwrap();
+        atomic_file::replace(&path, text.as_bytes()).unwrap();
         Fixture { _folder: folder, path }
     }
 

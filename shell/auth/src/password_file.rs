@@ -3,11 +3,10 @@
 //! A line that is malformed keeps its user out, and nobody else.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use crate::problem::lines;
-use crate::{Error, PasswordHash, Problem};
+use crate::{Error, PasswordHash, Problem, secret_file};
 
 /// Who has which password.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +17,10 @@ pub struct PasswordFile {
 impl PasswordFile {
     /// Reads a file, and says what is wrong with its lines.
     pub fn read(path: &Path) -> Result<(Self, Vec<Problem>), Error> {
-        let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
-        Ok(Self::parse(&bytes))
+        let (bytes, exposed) = secret_file::read(path)?;
+        let (file, mut problems) = Self::parse(&bytes);
+        problems.extend(exposed);
+        Ok((file, problems))
     }
 
     /// What a file says, and what is wrong with its lines. Of two lines for one user the later counts.
@@ -104,6 +105,8 @@ pub(crate) fn trim(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::Severity;
 
@@ -113,6 +116,18 @@ mod tests {
 
     fn parse(text: &str) -> (PasswordFile, Vec<Problem>) {
         PasswordFile::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn whoever_else_may_read_it_is_a_problem() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("passwd");
+        crate::passwd::create(&path, "ada", &"pw".into(), crate::Scheme::Sha512).expect("made");
+        let problems = || PasswordFile::read(&path).expect("read").1;
+        assert_eq!(problems(), []);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).expect("set");
+        let [problem] = &problems()[..] else { panic!("{:?}", problems()) };
+        assert!(problem.to_string().starts_with("every user of this machine"), "{problem}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 /// One thing that is wrong, or odd, in one line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The line, from 1.
+    /// The line, from 1; 0 where it is about the file as a whole.
     pub line: u32,
     /// What it is, and what to do about it. No secret is ever in it.
     pub text: String,
@@ -34,7 +34,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.text)
+        match self.line {
+            0 => f.write_str(&self.text),
+            line => write!(f, "line {line}: {}", self.text),
+        }
     }
 }
 

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use crate::password_file::{Line, split};
 use crate::problem::lines;
-use crate::{Error, Problem, Secret};
+use crate::{Error, Problem, Secret, secret_file};
 
 /// Who has which pre-shared key.
 #[derive(Clone, Default)]
@@ -20,8 +19,11 @@ pub struct PskFile {
 impl PskFile {
     /// Reads a file, and says what is odd about its lines.
     pub fn read(path: &Path) -> Result<(Self, Vec<Problem>), Error> {
-        let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
-        Self::parse(&bytes).map_err(|problem| Error::content(path, vec![problem]))
+        let (bytes, exposed) = secret_file::read(path)?;
+        let (file, mut problems) =
+            Self::parse(&bytes).map_err(|problem| Error::content(path, vec![problem]))?;
+        problems.extend(exposed);
+        Ok((file, problems))
     }
 
     /// What a file says, and what is odd about its lines.

@@ -433,15 +433,21 @@ fn a_file_of_mosquitto_is_read_and_what_names_nothing_is_said() {
         "defaultACLAccess": { "publishClientReceive": true }
     }"#;
     fs::write(path_in(&folder), text).expect("written");
+    fs::set_permissions(path_in(&folder), fs::Permissions::from_mode(0o644)).expect("set");
     let (security, problems) = DynamicSecurity::open(&path_in(&folder)).expect("read");
     let node = Fixture { folder, security };
     assert_eq!(node.enters("ada", "secret"), Verdict::Welcome);
     assert!(node.publishes(Some("ada"), "a"));
     let problems: Vec<_> = problems.into_iter().map(|problem| problem.text).collect();
-    assert_eq!(problems.len(), 5, "{problems:?}");
-    for said in
-        ["role gone", "second entry for username ada", "client bad", "client gone", "anonymous group gone"]
-    {
+    assert_eq!(problems.len(), 6, "{problems:?}");
+    for said in [
+        "role gone",
+        "second entry for username ada",
+        "client bad",
+        "client gone",
+        "anonymous group gone",
+        "chmod o=",
+    ] {
         assert!(problems.iter().any(|text| text.contains(said)), "{said}: {problems:?}");
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(State, Vec<Problem>), Problem> {
     })?;
     let mut reader = Reader { state: State::default(), passed_over: Vec::new() };
     reader.read(Fields::of(&value)).map_err(|what| Problem::error(1, format!("`{what}` must be a list")))?;
-    let problems = reader.passed_over.into_iter().map(|text| Problem::warning(1, text)).collect();
+    let problems = reader.passed_over.into_iter().map(|text| Problem::warning(0, text)).collect();
     Ok((reader.state, problems))
 }
 
