@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -12,7 +12,7 @@ use crate::Error;
 const PRIVATE: u32 = 0o600;
 
 /// Replaces what is in `path`, so that a crash at any moment leaves the old content or the new. Owner and mode stay as
-/// they are; a file that is new can be read by its owner alone.
+/// they are, as far as the system allows; a file that is new can be read by its owner alone.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let path = &target(path);
     let folder = folder_of(path);
@@ -70,12 +70,23 @@ fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
+/// Only the superuser may give a file away. Anybody else keeps what is written to himself, and the group if he is in it.
 fn keep_owner_and_mode(file: &File, old: &fs::Metadata) -> io::Result<()> {
     let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
+    if new.uid() != old.uid() {
+        unless_forbidden(fchown(file, Some(old.uid()), None))?;
+    }
+    if new.gid() != old.gid() {
+        unless_forbidden(fchown(file, None, Some(old.gid())))?;
     }
     file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))
+}
+
+fn unless_forbidden(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +107,13 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!((mode(&path), fs::read(&path).unwrap()), (0o640, b"two".to_vec()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_the_system_forbids_is_no_reason_not_to_save() {
+        let forbidden = || io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(unless_forbidden(Err(forbidden())).is_ok());
+        assert!(unless_forbidden(Err(io::Error::from(io::ErrorKind::StorageFull))).is_err());
     }
 
     #[test]
