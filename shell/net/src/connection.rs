@@ -164,11 +164,6 @@ impl Connection {
         Transport { socket: self.socket, layers }
     }
 
-    /// Gives up the socket of a plain connection, for another runner.
-    pub fn into_socket(self, registry: &Registry) -> TcpStream {
-        self.into_transport(registry).socket
-    }
-
     /// What the transport learnt of the peer, until its CONNECT is taken.
     pub fn peer_info(&self) -> Option<&PeerInfo> {
         match &self.phase {
@@ -194,7 +189,8 @@ impl Connection {
         }
     }
 
-    /// Reads once: a buffer that was not filled tells that nothing is left, without asking again.
+    /// Reads once from the socket itself, for plain MQTT and for what nobody looks at: a buffer that was not filled tells that
+    /// nothing is left, without asking again.
     #[inline]
     pub fn read(&self, buffer: &mut [u8]) -> Received {
         loop {
@@ -369,6 +365,8 @@ impl Connection {
                 self.is_blocked = true;
                 return Ok(None);
             }
+            // It may have been tried without waiting for the system to speak of it.
+            self.is_blocked = false;
         }
         Ok(Some(covered))
     }

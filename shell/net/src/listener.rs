@@ -110,7 +110,7 @@ enum Door {
 struct UnixPath(PathBuf);
 
 impl Listener {
-    /// Binds and listens as described.
+    /// Binds and listens as described. Port 0 takes a free one, which [`Listener::address`] then tells.
     pub fn open(options: &ListenerOptions) -> Result<Self, Error> {
         let layering = Layering::new(options)?;
         let sockets = match &options.address {
@@ -121,13 +121,6 @@ impl Listener {
             Address::Unix { path } => vec![bind_path(path, options.tcp.backlog)?],
         };
         Ok(Self { sockets, need: options.need, max_connections: options.max_connections, layering })
-    }
-
-    /// Binds and listens for plain MQTT. Port 0 takes a free one, which [`Listener::address`] then tells. `need` says how
-    /// safe what Clients are promised there must be, if it differs from the node's.
-    pub fn bind(address: SocketAddr, options: &TcpOptions, need: Option<Need>) -> Result<Self, Error> {
-        let sockets = vec![bind_one(address, options, None)?];
-        Ok(Self { sockets, need, max_connections: None, layering: None })
     }
 
     /// Where it listens: the first of its addresses. A Unix socket has none, which is told as port 0.

@@ -142,6 +142,10 @@ impl TlsHandle {
 impl Backend {
     /// rustls takes a quarter of OpenSSL's memory, so it does whatever it can.
     fn load(options: &TlsOptions) -> Result<Self, TlsError> {
+        let TlsVersions { min, max } = options.versions;
+        if min > max {
+            return Err(TlsError::other(format!("there is no version of TLS from {min} to {max}")));
+        }
         match rustls_stream::config(options) {
             #[cfg(feature = "openssl")]
             Err(TlsError::NeedsOpenssl { why }) => openssl_stream::context(options, &why).map(Self::Openssl),

@@ -280,7 +280,7 @@ fn an_exchange_of_certificates_drops_nobody_and_is_seen_at_once() {
     let node = start(options(&first, "server"));
     let handle = node.tls.clone().unwrap();
     let mut clients: Vec<_> =
-        (0..20).map(|_| connect(&node, config(&first, None, rustls::ALL_VERSIONS), "localhost")).collect();
+        (0..200).map(|_| connect(&node, config(&first, None, rustls::ALL_VERSIONS), "localhost")).collect();
     clients.iter_mut().for_each(|client| echo(client, b"before"));
     for round in 0..20 {
         let now = if round % 2 == 0 { &second } else { &first };
