@@ -343,8 +343,24 @@ fn a_payload_above_the_limit_is_answered_and_not_published() {
         assert_eq!(world.counters().publish_refused, 3);
         let dying = connect("dying").version(version).will("w", b"1234", QoS::AtMostOnce, false, 0);
         let dying = world.join(dying);
-        assert!(world.is_closed(dying));
+        let connack = if version.is_v5() { "CONNACK 95" } else { "CONNACK 87" };
+        assert_eq!(world.hears(dying), [connack, "closed"]);
     }
+}
+
+#[test]
+fn a_topic_that_is_too_long_below_its_mount_point_is_refused() {
+    let mut world = World::with(mosquitto());
+    let longest = "x".repeat(65_535);
+    let dying = connect("dying").will(&longest, b"", QoS::AtMostOnce, false, 0);
+    let dying = world.join(dying.under(mounted()));
+    assert!(world.is_closed(dying));
+    let writer = world.join(connect("writer").under(mounted()));
+    world.hears(writer);
+    world.send(writer, subscribe(1, &[(&longest, 0)]));
+    assert!(world.hears(writer)[0].starts_with("SUBACK 1 [8f"));
+    world.send(writer, publish(&longest, b""));
+    assert!(world.is_closed(writer));
 }
 
 #[test]

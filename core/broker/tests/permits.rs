@@ -199,7 +199,6 @@ fn a_retained_message_whose_source_may_no_longer_publish_it_is_not_sent() {
             world.hears(client).len() - 2
         };
         assert_eq!(bring("before"), 1);
-        drop(bring);
         world.node.set_accesses(rules("bob"));
         let client = world.join(connect("after"));
         world.send(client, subscribe(1, &[("t", 0)]));

@@ -377,7 +377,9 @@ fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Vio
             "a Will cannot control the node",
         ));
     }
+    let mount_point = policy.terms.mount_point.as_deref().unwrap_or_default();
     TopicName::parse(will.topic, &policy.topics)
+        .and_then(|_| TopicName::parse(&format!("{mount_point}{}", will.topic), &policy.topics).map(drop))
         .map_err(|error| Violation::new(ReasonCode::TopicNameInvalid, format!("Will Topic: {error}")))?;
     let maximum_qos = policy.maximum_qos.min(policy.terms.maximum_qos);
     if will.qos > maximum_qos {
@@ -391,7 +393,10 @@ fn check_will(connect: &Connect<'_>, policy: &HandshakePolicy) -> Result<(), Vio
     }
     if will.payload.len() > policy.payload_bytes_max {
         let text = format!("a Will may have {} bytes of payload", policy.payload_bytes_max);
-        return Err(Violation::new(ReasonCode::PacketTooLarge, text));
+        // MQTT 3 has no better word for it.
+        let is_v5 = connect.version.is_v5();
+        let reason = if is_v5 { ReasonCode::PacketTooLarge } else { ReasonCode::NotAuthorized };
+        return Err(Violation::new(reason, text));
     }
     Ok(())
 }
