@@ -182,9 +182,12 @@ impl ConnectArgs {
         self.url.as_ref().map(|url| url.topic.as_str())
     }
 
-    /// Whether TLS hides what is said, by certificates the flags name.
-    pub(crate) const fn is_hidden(&self) -> bool {
-        self.tls.names_certificates()
+    /// Whether nobody on the way can read what is said. Mosquitto's tools count on certificates alone.
+    pub(crate) fn is_hidden(&self) -> bool {
+        match self.manner {
+            Manner::Native => self.unix.is_some() || self.endpoint().tls.is_some(),
+            Manner::Mosquitto => self.tls.names_certificates(),
+        }
     }
 
     /// The User Name, when no Password is given with it.

@@ -149,10 +149,15 @@ fn init(words: &[&str]) -> Result<ExitCode> {
 /// Sends the request and prints the answer.
 fn perform(args: &mut Args, request: &Value) -> Result<ExitCode> {
     if !args.connect.is_hidden() {
-        args.connect.complain(
-            "Warning: You are running mosquitto_ctrl without encryption.\nThis means all of the configuration changes \
-             you are making are visible on the network, including passwords.\n",
-        );
+        args.connect.complain(match args.connect.manner {
+            Manner::Native => {
+                "Warning: without TLS everybody on the way can read what is changed, passwords included (--cafile)."
+            }
+            Manner::Mosquitto => {
+                "Warning: You are running mosquitto_ctrl without encryption.\nThis means all of the configuration \
+                 changes you are making are visible on the network, including passwords.\n"
+            }
+        });
     }
     if let Some(name) = args.connect.lacks_password() {
         let password = prompt::once(&format!("Password for {name}: "))?;

@@ -82,7 +82,6 @@ impl Drop for Broker {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "who reads the tests must know what was not tested")]
 fn a_life_with_dynamic_security_looks_the_same() {
     let tools = Tools::new();
     if !Path::new(BROKER).exists() || !Path::new(PLUGIN).exists() || tools.debians("mosquitto_ctrl").is_none()
