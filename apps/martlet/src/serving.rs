@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::process::{PidFile, State, become_user, go_on_alone, is_in_background, tell_manager};
 
 pub(crate) use log_settings::Volume;
-pub(crate) use origin::{Origin, Read};
+pub(crate) use origin::{Broken, Origin, Read};
 
 /// The version, as Mosquitto says it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -99,10 +99,10 @@ fn announce(config: &Config, addresses: &[std::net::SocketAddr]) {
     }
 }
 
-fn refuse(error: &str) -> ExitCode {
+fn refuse(broken: &Broken) -> ExitCode {
     #[expect(clippy::print_stderr, reason = "there is no log yet: it is configured in the file")]
     {
-        eprintln!("{error}");
+        eprintln!("{}", broken.explained);
     }
     ExitCode::from(STATUS_OF_BAD_CONFIG)
 }

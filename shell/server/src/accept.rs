@@ -7,7 +7,7 @@ use martlet_session::{ConnectRequest, ConnectionId, Progress, Violation, encode_
 
 use martlet_broker::Closing;
 
-use crate::log_target::CONNECTION;
+use crate::log_target::{CONNECTION, NOTICE};
 use crate::mailbox::{Adoption, Mail};
 use crate::news::written;
 use crate::runner::Runner;
@@ -19,6 +19,9 @@ const ACCEPTS_PER_TURN: usize = 64;
 impl Runner {
     /// Accepts what waits at the listeners.
     pub(crate) fn accept(&mut self) {
+        if self.shared.is_changing() {
+            return;
+        }
         let Some(mut acceptor) = self.acceptor.take() else { return };
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(accepted) = acceptor.accept(self.now.time) else { break };
@@ -28,6 +31,10 @@ impl Runner {
                 Entry::Welcome => self.admit(accepted, false),
                 Entry::Surplus => self.admit(accepted, true),
                 Entry::Closed => self.turn_away(accepted),
+                Entry::Full => {
+                    self.deny(accepted);
+                    continue;
+                }
             }
             if entry != Entry::Welcome && acceptor.refused(self.now.time) {
                 tracing::warn!("new connections are refused: {}", self.no_room());
@@ -202,6 +209,15 @@ impl Runner {
                 tracing::info!(target: CONNECTION, "Connection from {} closed: {what} within {seconds} s.", opening.peer);
                 self.remove(id);
             }
+        }
+    }
+
+    /// Closes a connection that is one too many for its listener: Mosquitto does it without a word.
+    fn deny(&mut self, accepted: Accepted) {
+        let peer = written(&accepted.peer);
+        tracing::info!(target: NOTICE, "Client connection from {peer} denied: max_connections exceeded.");
+        if self.shared.node.settings.dialect.reason_strings {
+            self.turn_away(accepted);
         }
     }
 

@@ -51,7 +51,9 @@ impl Runner {
     /// All is written.
     pub(crate) fn close(&mut self, id: ConnectionId, linger: bool) {
         let Some(connection) = self.connections.get(id) else { return };
-        if !linger || connection.is_half_closed || connection.close_our_side().is_err() {
+        // A plain connection that is not heard out says nothing by it; what lies on others has last words of its own.
+        let has_ended = (linger || connection.is_layered()) && connection.close_our_side().is_err();
+        if !linger || connection.is_half_closed || has_ended {
             return self.remove(id);
         }
         connection.phase = Phase::Lingering { heard: false, rounds: LINGER_ROUNDS };

@@ -49,6 +49,8 @@ pub(crate) enum Order {
     Request(Box<Request>),
     /// What the shards of a runner are subscribed to.
     Subscribed(Subscribed),
+    /// The node ends: nothing changes any more.
+    Rest,
     /// The node has ended.
     End,
 }
@@ -106,7 +108,10 @@ impl Control {
                 self.watch = Watch::over(source.files());
                 self.source = Some(source);
             }
-            Order::Reload => self.reload(),
+            Order::Reload => {
+                self.reload();
+                self.shared.end_change();
+            }
             Order::Checkpoint => self.checkpoint(),
             Order::PrintTree => {
                 self.tree.ask(self.shared.mailboxes.len());
@@ -114,6 +119,7 @@ impl Control {
             }
             Order::Request(request) => self.administration.carry_out(*request, &self.shared),
             Order::Subscribed(subscribed) => self.tree.take(subscribed),
+            Order::Rest => (self.watch, self.source) = (Watch::default(), None),
             Order::End => {}
         }
     }

@@ -203,7 +203,7 @@ impl Runner {
             || (self.checkpoint.is_some() && !self.shared.journal.is_pressed())
             || !self.unflushed.is_empty()
             || self.ready.len() > self.held_back
-            || self.acceptor.as_ref().is_some_and(Acceptor::is_ready);
+            || (self.acceptor.as_ref().is_some_and(Acceptor::is_ready) && !self.shared.is_changing());
         if must_turn {
             return Some(Duration::ZERO);
         }
@@ -218,7 +218,10 @@ impl Runner {
         ];
         let next: Option<Time> = deadlines.into_iter().flatten().min();
         let until = next.map(|at| at.since(self.now.time));
-        let asks_again = self.held_back > 0 || self.is_settling() || self.checkpoint.is_some();
+        let asks_again = self.held_back > 0
+            || self.is_settling()
+            || self.checkpoint.is_some()
+            || self.shared.is_changing();
         if !asks_again {
             return until;
         }

@@ -14,7 +14,7 @@ use mio::Poll;
 
 use crate::Config;
 use crate::clock::Clock;
-use crate::control::{self, Administration, Control, Order};
+use crate::control::{self, Administration, Control, Order, Source};
 use crate::doors::Doors;
 use crate::mailbox::{Mail, Mailbox};
 use crate::runner::{ACCEPT, Runner, WAKE};
@@ -143,12 +143,25 @@ impl Handle {
 impl Stopper {
     /// Tells the node to end in good order; [`Handle::join`] waits for it.
     pub fn stop(&self) {
+        self.order(Order::Rest);
         self.0.mailboxes.iter().for_each(|mailbox| mailbox.post(Mail::Stop));
     }
 
     /// Publishes a line of the log to whoever subscribed to its topic.
     pub fn publish_log(&self, topic: &str, line: &[u8]) {
         self.0.mailboxes[0].post(Mail::LogLine(topic.into(), line.into()));
+    }
+
+    /// Has the configuration read from here, now and whenever it changes.
+    pub fn reload(&self, source: Box<dyn Source>) {
+        self.order(Order::Watch(source));
+        self.reload_now();
+    }
+
+    /// Has the configuration read again. Whoever connects from here on finds what it says then.
+    pub(crate) fn reload_now(&self) {
+        self.0.begin_change();
+        self.order(Order::Reload);
     }
 
     pub(crate) fn order(&self, order: Order) {

@@ -35,8 +35,10 @@ pub(crate) enum Entry {
     Welcome,
     /// It may say who it is, to be refused.
     Surplus,
-    /// It may not.
+    /// It may not: there is no room to hear it.
     Closed,
+    /// It may not: its listener has as many as it may have.
+    Full,
 }
 
 /// What stands between a node and the world.
@@ -68,6 +70,8 @@ pub(crate) struct Shared {
     connections: AtomicUsize,
     /// Runners that read nothing more, because the node ends.
     resting: AtomicUsize,
+    /// New rules are being read that were asked for: whoever comes meanwhile finds them.
+    changing: AtomicUsize,
     /// Held while commits are handed out.
     pub(crate) handing_out: Mutex<()>,
     /// Runners that told their Clients to go.
@@ -134,6 +138,7 @@ impl Shared {
             mailbox_bytes_max: config.mailbox_bytes_max,
             connections: AtomicUsize::new(0),
             resting: AtomicUsize::new(0),
+            changing: AtomicUsize::new(0),
             handing_out: Mutex::default(),
             leaving: AtomicUsize::new(0),
             written_down: AtomicU64::new(u64::MAX),
@@ -155,7 +160,7 @@ impl Shared {
     /// Counts one more Network Connection of a listener, unless there is not even room to refuse it.
     pub(crate) fn enter(&self, listener: usize) -> Entry {
         if !self.gates[listener].enter() {
-            return Entry::Closed;
+            return Entry::Full;
         }
         match self.connections.fetch_add(1, Ordering::Relaxed) {
             before if before < self.connections_max() => Entry::Welcome,
@@ -165,6 +170,21 @@ impl Shared {
                 Entry::Closed
             }
         }
+    }
+
+    /// New rules were asked for.
+    pub(crate) fn begin_change(&self) {
+        self.changing.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// They hold, or never will.
+    pub(crate) fn end_change(&self) {
+        self.changing.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Are new rules being read that were asked for?
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changing.load(Ordering::SeqCst) > 0
     }
 
     /// Network Connections there may be at once.

@@ -39,7 +39,7 @@ fn listen(signals: &mut Signals, stopper: &Stopper) {
                 is_stopping = true;
                 stopper.stop();
             }
-            SIGHUP => stopper.order(Order::Reload),
+            SIGHUP => stopper.reload_now(),
             SIGUSR1 => stopper.order(Order::Checkpoint),
             _ => stopper.order(Order::PrintTree),
         }

@@ -36,6 +36,15 @@ pub(crate) struct Read {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// What is wrong, one line each.
+    pub(crate) lines: Vec<String>,
+    /// The same for a terminal, with the text it is about.
+    pub(crate) explained: String,
+}
+
 /// An origin that is read again while the node runs.
 #[derive(Debug)]
 pub(super) struct Again {
@@ -57,8 +66,8 @@ impl Origin {
         }
     }
 
-    /// Reads all of it; an error says everything that is wrong, each on a line.
-    pub(crate) fn read(&self) -> Result<Read, String> {
+    /// Reads all of it; an error says everything that is wrong.
+    pub(crate) fn read(&self) -> Result<Read, Broken> {
         let mut loaded = self.load()?;
         let mut warnings = std::mem::take(&mut loaded.warnings);
         if let Some(ports) = self.ports_instead(&mut warnings, loaded.written.local_only) {
@@ -68,7 +77,7 @@ impl Origin {
             loaded.written.log.types = written::LogType::ALL.to_vec();
         }
         let Configured { mut config, warnings: more } =
-            configure(&loaded.written).map_err(|error| format!("Error: {error}."))?;
+            configure(&loaded.written).map_err(|error| Broken::of(format!("Error: {error}.")))?;
         warnings.extend(more);
         if let Some(path) = &self.key_log {
             warnings.push(format!(
@@ -89,7 +98,7 @@ impl Origin {
         self.file.is_some().then_some(Again { origin: self, log, files })
     }
 
-    fn load(&self) -> Result<Loaded, String> {
+    fn load(&self) -> Result<Loaded, Broken> {
         let Some(file) = &self.file else {
             let dialect = self.dialect.unwrap_or(written::Dialect::Native);
             let written = written::Config::new(dialect);
@@ -102,7 +111,10 @@ impl Origin {
                 written: loaded.config,
                 files: loaded.files,
             }),
-            Err(failure) => Err(written::render(&failure.reports, false)),
+            Err(failure) => Err(Broken {
+                lines: failure.reports.iter().map(ToString::to_string).collect(),
+                explained: written::render(&failure.reports, false),
+            }),
         }
     }
 
@@ -123,6 +135,12 @@ impl Origin {
     }
 }
 
+impl Broken {
+    fn of(text: String) -> Self {
+        Self { lines: vec![text.clone()], explained: text }
+    }
+}
+
 /// What the file says, before the command line is asked.
 struct Loaded {
     written: written::Config,
@@ -135,7 +153,7 @@ impl Source for Again {
         tell_manager(State::Reloading);
         let read = self.origin.read();
         tell_manager(State::Ready);
-        let read = read?;
+        let read = read.map_err(|broken| broken.lines.join(" "))?;
         self.files = read.files;
         read.warnings.iter().for_each(|warning| tracing::warn!("Warning: {warning}"));
         let settings = log_settings::of(&read.written, self.origin.volume);

@@ -52,7 +52,7 @@ impl Administration {
         if let Some(error) = &handled.error {
             tracing::error!("dynsec: {error}");
         }
-        shared.answer(request.client_id, ANSWERS, handled.response.into());
+        // Whoever hears that it is done finds it done.
         if handled.effects.has_changed
             && let Some(rules) = self.rules()
         {
@@ -60,6 +60,7 @@ impl Administration {
             let kicks = handled.effects.kick.into_iter().map(Kick::of).collect();
             shared.look_again(Change::Dynamic(kicks));
         }
+        shared.answer(request.client_id, ANSWERS, handled.response.into());
     }
 }
 
