@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use martlet_access::{Access, Permit};
-use martlet_record::SessionNumber;
+use martlet_record::{RetainedSource, SessionNumber};
 use martlet_session::Terms;
 use martlet_topic::TopicName;
 
@@ -31,6 +31,20 @@ pub struct Source<'a> {
     pub username: Option<&'a str>,
     /// Which rules hold for it.
     pub realm: u16,
+}
+
+impl Source<'_> {
+    /// As a record keeps it.
+    pub(crate) fn to_record(self) -> RetainedSource {
+        let Self { client_id, username, realm } = self;
+        RetainedSource { client_id: client_id.into(), username: username.map(Into::into), realm }
+    }
+}
+
+impl<'a> From<&'a RetainedSource> for Source<'a> {
+    fn from(source: &'a RetainedSource) -> Self {
+        Self { client_id: &source.client_id, username: source.username.as_deref(), realm: source.realm }
+    }
 }
 
 /// The permits of a node.

@@ -18,7 +18,7 @@ use crate::delayed::{self, Asked};
 use crate::destinations::{Destinations, Recipient};
 use crate::obstacle::Obstacle;
 use crate::outbox::Outbox;
-use crate::permits::Source;
+use crate::permits::{Holder, Source};
 use crate::shared::{Choice, Group, Member};
 
 /// What a publication came to.
@@ -309,13 +309,17 @@ impl Shard {
     ) -> (Option<Record>, Arc<Destinations>) {
         let Self { node, cache, sessions, settings, .. } = self;
         let matches = || cache.destinations(&node.routes, topic);
-        let is_checked = settings.checks_retain_source && node.routes.permits.has_accesses();
-        let source = publisher
-            .filter(|_| is_checked)
-            .and_then(|slot| sessions.get(slot))
-            .and_then(|resident| source(&resident.session));
+        let permits = &node.routes.permits;
+        let is_checked = settings.checks_retain_source && permits.has_accesses();
+        let publisher = publisher.filter(|_| is_checked).and_then(|slot| sessions.get(slot));
+        let holder = publisher.and_then(|resident| permits.of(resident.session.number));
+        let source = publisher.and_then(|resident| source(&resident.session, holder.as_ref()));
         let (version, kept, destinations) = node.retained.replace_by(topic, message, source, matches);
         message.version = version;
+        if let Some(source) = source.filter(|_| kept.is_some()) {
+            let topic = message.topic.into();
+            self.records.push(Record::RetainedBy { topic, version, source: source.to_record() });
+        }
         let body = kept.map(Body::Held);
         (Some(Record::Retained { topic: message.topic.into(), version, body }), destinations)
     }
@@ -495,10 +499,12 @@ fn is_all_journaled(destinations: &Destinations, published: QoS) -> bool {
     destinations.has_persistent && all.all(|recipient| recipient.is_journaled(published))
 }
 
-/// Who publishes over this Session's Network Connection.
-fn source(session: &Session) -> Option<Source<'_>> {
-    let connection = session.connection.as_deref()?;
-    let (username, realm) = (connection.username(), connection.terms.realm);
+/// Who publishes over this Session's Network Connection, or what it leaves behind.
+fn source<'a>(session: &'a Session, holder: Option<&'a Holder>) -> Option<Source<'a>> {
+    let (username, realm) = match session.connection.as_deref() {
+        Some(connection) => (connection.username(), connection.terms.realm),
+        None => holder.map(|holder| (holder.username.as_deref(), holder.terms.realm))?,
+    };
     Some(Source { client_id: &session.client_id, username, realm })
 }
 

@@ -195,6 +195,9 @@ impl Recovery {
             }
             Record::Published(published) => self.publish(published),
             Record::Retained { topic, version, body } => self.retained.change(topic, *version, body.as_ref()),
+            Record::RetainedBy { topic, version, source } => {
+                self.retained.published_by(topic, *version, source)
+            }
             Record::Delayed(delayed) => self.delay(delayed),
             Record::Sent { session, up_to } => self.with_copy(*session, *up_to, |session| {
                 session.outbound.start_up_to(*up_to);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use martlet_record::{Message, MessageRef, ShardId, Time};
+use martlet_record::{Message, MessageRef, RetainedSource, ShardId, Time};
 use martlet_topic::{Limits, NameMap, TopicFilter, TopicName};
 
 use crate::permits::Source;
@@ -29,17 +29,9 @@ pub struct Retained {
 struct Stripe {
     names: NameMap<Arc<Message>>,
     /// Who published them, where that is remembered.
-    sources: HashMap<Box<str>, Origin, FixedState>,
+    sources: HashMap<Box<str>, RetainedSource, FixedState>,
     /// Since the last checkpoint.
     deleted: Vec<Deleted>,
-}
-
-/// Who published a retained message.
-#[derive(Debug)]
-struct Origin {
-    client_id: Box<str>,
-    username: Option<Box<str>>,
-    realm: u16,
 }
 
 /// A retained message that was deleted.
@@ -210,9 +202,22 @@ impl Retained {
         found
     }
 
+    /// Who published what is retained under this Topic Name, if somebody remembers.
+    pub(crate) fn source(&self, topic: TopicName<'_>) -> Option<RetainedSource> {
+        self.stripe(topic).read().sources.get(topic.as_str()).cloned()
+    }
+
+    /// Puts back who published this version, if it is the one that is kept.
+    pub(crate) fn restore_source(&self, topic: TopicName<'_>, version: u64, source: &RetainedSource) {
+        let mut names = self.stripe(topic).write();
+        if names.names.get(topic).is_some_and(|kept| kept.version == version) {
+            names.remember(topic, Some(source.into()));
+        }
+    }
+
     /// Asks `may` about whoever published what is retained under this Topic Name; true when nobody remembers.
     pub(crate) fn ask_source(&self, topic: TopicName<'_>, may: impl FnOnce(Source<'_>) -> bool) -> bool {
-        self.stripe(topic).read().sources.get(topic.as_str()).is_none_or(|origin| may(origin.as_source()))
+        self.stripe(topic).read().sources.get(topic.as_str()).is_none_or(|source| may(source.into()))
     }
 
     fn stripe(&self, topic: TopicName<'_>) -> &RwLock<Stripe> {
@@ -231,17 +236,9 @@ impl Stripe {
             return;
         };
         // Mostly it is the same as before.
-        if self.sources.get(topic.as_str()).is_none_or(|origin| origin.as_source() != source) {
-            let Source { client_id, username, realm } = source;
-            let origin = Origin { client_id: client_id.into(), username: username.map(Into::into), realm };
-            self.sources.insert(topic.as_str().into(), origin);
+        if self.sources.get(topic.as_str()).is_none_or(|known| Source::from(known) != source) {
+            self.sources.insert(topic.as_str().into(), source.to_record());
         }
-    }
-}
-
-impl Origin {
-    fn as_source(&self) -> Source<'_> {
-        Source { client_id: &self.client_id, username: self.username.as_deref(), realm: self.realm }
     }
 }
 

@@ -11,6 +11,7 @@ use martlet_record::{
     Position, Record, SessionNumber, SessionRecord,
 };
 use martlet_session::{CopyState, MessageCopy, Session};
+use martlet_topic::{Limits, TopicName};
 
 use crate::Shard;
 use crate::outbox::Outbox;
@@ -135,7 +136,13 @@ impl Shard {
                 continue;
             }
             let Some(message) = kept.next() else { return Stage::Delayed(DelayedNumber(0)) };
-            let (topic, version) = (message.topic().into(), message.version);
+            let name =
+                TopicName::parse(message.topic(), &Limits::UNLIMITED).expect("it was checked on its way in");
+            let source = self.node.retained.source(name);
+            let (topic, version): (Box<str>, _) = (message.topic().into(), message.version);
+            if let Some(source) = source {
+                self.records.push(Record::RetainedBy { topic: topic.clone(), version, source });
+            }
             self.records.push(Record::Retained { topic, version, body: Some(Body::Held(message)) });
         }
         Stage::Retained { kept, deleted }

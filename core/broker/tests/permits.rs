@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use martlet_access::{Access, Acl, Entry, Grant, Permit, Who};
 use martlet_broker::{Dialect, Notice, Settings, Verdict};
-use martlet_packet::{QoS, ReasonCode, Version};
+use martlet_packet::{Packet, Publish, QoS, ReasonCode, Version};
 use martlet_session::{Terms, Violation};
 use martlet_simulator::{
     Client, World, connect, puback, publish, publish_qos, pubrel, retain, subscribe, unsubscribe,
@@ -203,6 +203,39 @@ fn a_retained_message_whose_source_may_no_longer_publish_it_is_not_sent() {
         let client = world.join(connect("after"));
         world.send(client, subscribe(1, &[("t", 0)]));
         assert_eq!(world.hears(client).len() - 2, usize::from(!checks));
+    }
+}
+
+/// The Client of the retained message below may publish it, or only others may.
+fn only(user: &str) -> Vec<Arc<Access>> {
+    let filter = TopicFilter::parse("t", &Limits::default()).expect("a legal filter");
+    let entry = Entry { line: 1, who: Who::User(user.into()), grant: Grant::Write, filter };
+    vec![Arc::new(Access::default().with_acl(Acl::new([entry])))]
+}
+
+#[test]
+fn who_published_a_retained_message_is_known_after_a_restart() {
+    for (has_checkpoint, qos) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+        let mut world = World::logged(Settings::new(Dialect::MOSQUITTO), 1);
+        world.node.set_accesses(only("alice"));
+        let writer = world.join(connect("writer").username("alice"));
+        for payload in ["older", "newer"] {
+            let Packet::Publish(publish) = publish_qos("t", payload.as_bytes(), qos, 1) else { continue };
+            world.send(writer, Packet::Publish(Publish { retain: true, ..publish }));
+        }
+        world.send(writer, publish_qos("sync", b"", 1, 2));
+        if has_checkpoint {
+            world.journal().begin_checkpoint();
+            world.settle();
+        }
+        world.crash();
+        for (user, comes) in [("alice", 1), ("bob", 0)] {
+            world.node.set_accesses(only(user));
+            let client = world.join(connect("reader"));
+            world.hears(client);
+            world.send(client, subscribe(1, &[("t", 0)]));
+            assert_eq!(world.hears(client).len(), 1 + comes, "{user} {has_checkpoint} {qos}");
+        }
     }
 }
 

@@ -40,6 +40,7 @@ mod kind {
     pub(super) const KEPT: u8 = 14;
     pub(super) const KEPT_COPIES: u8 = 15;
     pub(super) const SNAPSHOTTED: u8 = 16;
+    pub(super) const RETAINED_BY: u8 = 17;
     /// Who does not know such a kind may pass over it.
     pub(super) const SKIPPABLE: u8 = 0x80;
 }
@@ -54,6 +55,9 @@ mod flag {
     pub(super) const WILL_DISCARDED: u8 = 1;
     /// Retained: there is a new one.
     pub(super) const BODY: u8 = 1;
+
+    /// RetainedBy: it has a User Name.
+    pub(super) const USERNAME: u8 = 1;
 
     /// Published, Delayed: a mark of QoS 2.
     pub(super) const MARK: u8 = 1;

@@ -28,6 +28,6 @@ pub use number::{
 pub use place::{Place, Stored};
 pub use record::{
     CopyRecord, DelayedRecord, Ending, KeptCopy, KeptProgress, KeptSession, PublishRecord, Record,
-    ReplayedCopy, SessionRecord, Settled, SubscribeRecord, WillRecord,
+    ReplayedCopy, RetainedSource, SessionRecord, Settled, SubscribeRecord, WillRecord,
 };
 pub use time::{Now, Time, WallTime};

@@ -56,6 +56,15 @@ pub enum Record {
         /// The new one.
         body: Option<Body>,
     },
+    /// Who published the retained message of this version, for the question whether it still may.
+    RetainedBy {
+        /// Topic Name.
+        topic: Box<str>,
+        /// Of the retained message: of another version it says nothing.
+        version: u64,
+        /// The publisher.
+        source: RetainedSource,
+    },
     /// A Message for `$delayed` waits for its time.
     Delayed(DelayedRecord),
     /// Copies up to this one were sent at least once.
@@ -133,7 +142,7 @@ impl Record {
             | Self::Settled { session, .. }
             | Self::Released { session, .. }
             | Self::KeptCopies { session, .. } => vec![*session],
-            Self::Retained { .. } | Self::Snapshotted { .. } => Vec::new(),
+            Self::Retained { .. } | Self::RetainedBy { .. } | Self::Snapshotted { .. } => Vec::new(),
         }
     }
 
@@ -156,6 +165,17 @@ impl Record {
         let replayed = replayed.into_iter().flatten().map(|copy| &copy.body);
         one.into_iter().chain(replayed).chain(kept.iter().filter_map(|copy| copy.body.as_ref()))
     }
+}
+
+/// Who published a retained message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetainedSource {
+    /// Its Client Identifier.
+    pub client_id: Box<str>,
+    /// Its User Name.
+    pub username: Option<Box<str>>,
+    /// Which rules of access hold for it.
+    pub realm: u16,
 }
 
 /// The terms of a persistent Session.

@@ -315,6 +315,13 @@ fn record() -> impl Strategy<Value = Record> {
             version,
             body
         }),
+        (text(), number(), text(), option::of(text()), any::<u16>()).prop_map(
+            |(topic, version, client_id, username, realm)| Record::RetainedBy {
+                topic,
+                version,
+                source: RetainedSource { client_id, username, realm }
+            }
+        ),
         (number(), any::<u64>(), body(), option::of(mark())).prop_map(|(number, due, body, mark)| {
             Record::Delayed(DelayedRecord { number: DelayedNumber(number), due: WallTime(due), body, mark })
         }),

@@ -209,6 +209,9 @@ fn weigh_record(record: &Record) -> usize {
                 published.copies.iter().map(|(_, copies)| weigh(copies)).sum()
             }
             Record::Retained { topic, .. } => topic.len(),
+            Record::RetainedBy { topic, source, .. } => {
+                topic.len() + source.client_id.len() + source.username.as_deref().map_or(0, str::len)
+            }
             Record::Kept(kept) => {
                 let filters = kept.subscriptions.iter().map(|(filter, ..)| COPY + filter.to_string().len());
                 weigh_terms(&kept.terms) + kept.inbound.len() * ID + filters.sum::<usize>()

@@ -159,7 +159,8 @@ impl Fold {
                 });
             }
             Record::KeptCopies { .. } => {}
-            Record::Snapshotted { .. } => {}
+            // The first no story has, the other says nothing of what is kept.
+            Record::RetainedBy { .. } | Record::Snapshotted { .. } => {}
         }
     }
 

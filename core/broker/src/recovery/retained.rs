@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use martlet_record::{Body, Message, Stored};
+use martlet_record::{Body, Message, RetainedSource, Stored};
 use martlet_topic::{Limits, TopicName};
 
 use super::Hashed;
@@ -13,6 +13,8 @@ use crate::Retained;
 pub(super) struct RetainedFold {
     /// The last change of each Topic Name; deletions too, for an older change may come later in the log.
     changes: HashMap<Box<str>, (u64, Option<Body>), Hashed>,
+    /// Who published the newest of those of which that is known.
+    sources: HashMap<Box<str>, (u64, RetainedSource), Hashed>,
 }
 
 impl RetainedFold {
@@ -21,6 +23,12 @@ impl RetainedFold {
             Some((newest, _)) if *newest > version => {}
             Some(newest) => *newest = (version, body.cloned()),
             None => drop(self.changes.insert(topic.into(), (version, body.cloned()))),
+        }
+    }
+
+    pub(super) fn published_by(&mut self, topic: &str, version: u64, source: &RetainedSource) {
+        if self.sources.get(topic).is_none_or(|(newest, _)| *newest < version) {
+            self.sources.insert(topic.into(), (version, source.clone()));
         }
     }
 
@@ -49,6 +57,10 @@ impl RetainedFold {
                 // Deleted, or it could not be read; its version is not given again either way.
                 None | Some(Body::Stored(_)) => retained.restore_version(version),
             }
+        }
+        for (topic, (version, source)) in self.sources.drain() {
+            let topic = TopicName::parse(&topic, &Limits::UNLIMITED).expect("it was checked before");
+            retained.restore_source(topic, version, &source);
         }
     }
 }

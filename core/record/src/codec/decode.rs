@@ -11,7 +11,8 @@ use crate::body::take;
 use crate::{
     Batch, BatchNumber, Body, CheckpointNumber, CopyRecord, DelayedNumber, DelayedRecord, KeptCopy,
     KeptSession, Message, Need, Now, Ordinal, Place, Position, PublishRecord, Record, ReplayedCopy,
-    SessionNumber, SessionRecord, ShardId, Stored, SubscribeRecord, Time, WallTime, WillRecord, varint,
+    RetainedSource, SessionNumber, SessionRecord, ShardId, Stored, SubscribeRecord, Time, WallTime,
+    WillRecord, varint,
 };
 
 /// Why bytes are no batch.
@@ -121,6 +122,7 @@ impl<'a> Decoder<'a, '_> {
             kind::UNSUBSCRIBED => Record::Unsubscribed { session: self.session()?, filter: self.filter()? },
             kind::PUBLISHED => Record::Published(self.published()?),
             kind::RETAINED => self.retained()?,
+            kind::RETAINED_BY => self.retained_by()?,
             kind::DELAYED => Record::Delayed(self.delayed()?),
             kind::SENT => Record::Sent { session: self.session()?, up_to: self.ordinal()? },
             kind::RECEIVED => {
@@ -238,6 +240,17 @@ impl<'a> Decoder<'a, '_> {
             version: self.number("version")?,
             body: (flags & flag::BODY != 0).then(|| self.body()).transpose()?,
         })
+    }
+
+    fn retained_by(&mut self) -> Result<Record> {
+        let flags = self.flags(flag::USERNAME)?;
+        let (topic, version) = (self.text("Topic Name")?.into(), self.number("version")?);
+        let client_id = self.text("Client Identifier")?.into();
+        let (offset, realm) = (self.offset(), self.number("realm")?);
+        let realm = u16::try_from(realm).map_err(|_| DecodeError::Malformed { what: "realm", offset })?;
+        let username = (flags & flag::USERNAME != 0).then(|| self.text("User Name")).transpose()?;
+        let source = RetainedSource { client_id, username: username.map(Into::into), realm };
+        Ok(Record::RetainedBy { topic, version, source })
     }
 
     fn delayed(&mut self) -> Result<DelayedRecord> {

@@ -9,8 +9,8 @@ use super::last::{Last, difference};
 use super::{END, flag, kind, run, values};
 use crate::{
     Batch, Body, CopyRecord, DelayedRecord, KeptCopy, KeptSession, Message, Now, Ordinal, Place,
-    PublishRecord, Record, ReplayedCopy, SessionNumber, SessionRecord, Settled, Stored, SubscribeRecord,
-    WallTime, WillRecord, varint,
+    PublishRecord, Record, ReplayedCopy, RetainedSource, SessionNumber, SessionRecord, Settled, Stored,
+    SubscribeRecord, WallTime, WillRecord, varint,
 };
 
 impl Batch {
@@ -73,6 +73,7 @@ impl Encoder<'_> {
             }
             Record::Published(published) => self.of(kind::PUBLISHED).published(published),
             Record::Retained { topic, version, body } => self.retained(topic, *version, body.as_ref()),
+            Record::RetainedBy { topic, version, source } => self.retained_by(topic, *version, source),
             Record::Delayed(delayed) => self.of(kind::DELAYED).delayed(delayed),
             Record::Sent { session, up_to } => self.of(kind::SENT).copy_of(*session, *up_to),
             Record::Received { session, slot: _, ordinal } => {
@@ -171,6 +172,16 @@ impl Encoder<'_> {
         self.text(topic);
         self.number(version);
         body.into_iter().for_each(|body| self.body(body));
+    }
+
+    fn retained_by(&mut self, topic: &str, version: u64, source: &RetainedSource) {
+        self.byte(kind::RETAINED_BY);
+        self.byte(if source.username.is_some() { flag::USERNAME } else { 0 });
+        self.text(topic);
+        self.number(version);
+        self.text(&source.client_id);
+        self.number(u64::from(source.realm));
+        source.username.iter().for_each(|username| self.text(username));
     }
 
     fn delayed(&mut self, delayed: &DelayedRecord) {

@@ -47,7 +47,7 @@ impl Kind {
             }
             Record::Subscribed(_) | Record::Unsubscribed { .. } => Self::Subscription,
             Record::Published(_) | Record::Delayed(_) => Self::Message,
-            Record::Retained { .. } => Self::Retained,
+            Record::Retained { .. } | Record::RetainedBy { .. } => Self::Retained,
             Record::Sent { .. }
             | Record::Received { .. }
             | Record::Settled { .. }
@@ -94,6 +94,9 @@ impl Lexicon {
                 Some(body) => format!("retained {}, {} bytes, version {version}", safe(topic), body.len()),
                 None => format!("retained {} is deleted, version {version}", safe(topic)),
             },
+            Record::RetainedBy { topic, version, source } => {
+                format!("retained {}, version {version}, is by {}", safe(topic), safe(&source.client_id))
+            }
             Record::Delayed(delayed) => self.delayed(delayed, at),
             Record::Sent { session, up_to } => {
                 format!("{} was sent up to #{}", self.client(*session), up_to.0)
