@@ -3,6 +3,7 @@
 //! One file for each subcommand. Started under the name `mosquitto`, the program takes Mosquitto's flags.
 
 mod broker;
+mod config;
 mod ctrl;
 mod mosquitto;
 mod passwd;
@@ -60,6 +61,8 @@ enum Command {
     Passwd(passwd::Args),
     /// Change who may do what in a running broker (dynamic security).
     Ctrl(Box<ctrl::Args>),
+    /// Check, convert, show and compare configuration files.
+    Config(config::Args),
     /// Look after the store of a broker that is stopped.
     Store(store::Args),
     /// Run the broker with Mosquitto's flags and answers.
@@ -101,6 +104,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Some(Command::Rr(args)) => request::run(&args),
         Some(Command::Passwd(args)) => passwd::run(&args),
         Some(Command::Ctrl(args)) => ctrl::run(*args),
+        Some(Command::Config(args)) => config::run(&args),
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Mosquitto { args }) => mosquitto::run(&args),
     }
