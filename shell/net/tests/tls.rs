@@ -75,7 +75,7 @@ fn config(
 
 fn connect(node: &Node, config: Arc<ClientConfig>, host: &'static str) -> Client {
     let socket = TcpStream::connect(node.address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let connection = ClientConnection::new(config, ServerName::try_from(host).unwrap()).unwrap();
     StreamOwned::new(connection, socket)
 }

@@ -55,7 +55,7 @@ impl Node {
 
     /// The next thing seen.
     pub fn next(&self) -> Seen {
-        self.seen.recv_timeout(Duration::from_secs(10)).expect("the node saw nothing")
+        self.seen.recv_timeout(Duration::from_secs(60)).expect("the node saw nothing")
     }
 
     /// The peer of the next connection that gets through.
