@@ -217,7 +217,14 @@ impl Runner {
         let peer = written(&accepted.peer);
         tracing::info!(target: NOTICE, "Client connection from {peer} denied: max_connections exceeded.");
         if self.shared.node.settings.dialect.reason_strings {
-            self.turn_away(accepted);
+            return self.turn_away(accepted);
+        }
+        let mut connection = Connection::new(accepted.socket, Opening::new(accepted.peer, Time::START));
+        // It reads an end and no error: our side is closed first, and nothing is left unread.
+        if connection.close_our_side().is_ok() {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            drop(connection.read(&mut buffer));
+            self.buffer = buffer;
         }
     }
 

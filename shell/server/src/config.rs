@@ -62,6 +62,8 @@ pub struct Listen {
 pub struct StoreConfig {
     /// The folder; it is made if it is not there.
     pub folder: PathBuf,
+    /// A file beside it that stands for it: when it is gone the node begins with nothing.
+    pub token: Option<PathBuf>,
     /// The folder may lie on a network file system, which may not keep what it acknowledged.
     pub takes_network_folders: bool,
     /// How the log behaves.
@@ -89,7 +91,7 @@ impl Listen {
 impl StoreConfig {
     /// A store in this folder, with the defaults.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, takes_network_folders: false, log: martlet_disk::Settings::default() }
+        Self { folder, token: None, takes_network_folders: false, log: martlet_disk::Settings::default() }
     }
 }
 

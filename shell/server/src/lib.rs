@@ -37,6 +37,7 @@ mod news;
 mod shards;
 mod shared;
 mod store;
+mod token;
 
 pub mod log_target;
 pub mod tools;

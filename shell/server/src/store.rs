@@ -11,6 +11,7 @@ use martlet_record::{Batch, Damaged, Now, Position, ShardId};
 use crate::Config;
 use crate::journal::{InMemory, NodeJournal};
 use crate::shared::Shared;
+use crate::token;
 
 /// Messages read at once at the start.
 const READ_AT_ONCE: usize = 65_536;
@@ -58,8 +59,7 @@ pub(crate) fn begin(
         return Ok(Beginning { node, shards, notices: Vec::new(), journal, listener });
     };
     let began = Instant::now();
-    let mut opened =
-        martlet_disk::open(Folder::take(&store.folder, store.takes_network_folders)?, &store.log)?;
+    let mut opened = martlet_disk::open(token::take(store)?, &store.log)?;
     let mut out = Outbox::default();
     let (node, recovery) = fold(&mut opened, new_node)?;
     let shards = finish(recovery, &opened, &now, &mut out);

@@ -13,6 +13,7 @@ pub(super) fn of(from: &written::Config) -> Option<StoreConfig> {
         return None;
     }
     let mut store = StoreConfig::new(folder(from));
+    store.token = (from.dialect != written::Dialect::Native).then(|| store.folder.with_extension(""));
     store.takes_network_folders = persistence.allow_network_folder;
     store.log.sync_interval = persistence.sync_interval;
     store.log.disk_max = persistence.disk_max;
@@ -37,7 +38,7 @@ fn folder(from: &written::Config) -> PathBuf {
 }
 
 /// Where a user's programs keep their data.
-pub fn default_data_dir() -> PathBuf {
+fn default_data_dir() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     data.unwrap_or_else(|| PathBuf::from("/var/lib")).join("martlet")
