@@ -23,6 +23,7 @@ const ITERATIONS_MAX: u32 = 10_000_000;
 /// 1 GiB, for the same reason.
 const MEMORY_KIB_MAX: u32 = 1 << 20;
 const PASSES_MAX: u32 = 1_000;
+const LANES_MAX: u32 = 255;
 
 /// How a password is hashed, and how dear that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +72,10 @@ impl Scheme {
     }
 
     fn argon2id(memory: u32, passes: u32, lanes: u32) -> Option<Self> {
-        let is_bearable = memory <= MEMORY_KIB_MAX && passes <= PASSES_MAX;
-        let is_legal = Params::new(memory, passes, lanes, None).is_ok();
-        (is_bearable && is_legal).then_some(Self::Argon2id { memory, passes, lanes })
+        // Bounds first: what they let through can be multiplied.
+        let is_bearable = memory <= MEMORY_KIB_MAX && passes <= PASSES_MAX && lanes <= LANES_MAX;
+        let is_legal = is_bearable && Params::new(memory, passes, lanes, None).is_ok();
+        is_legal.then_some(Self::Argon2id { memory, passes, lanes })
     }
 
     fn hash(self, password: &[u8], salt: &[u8], hash: &mut [u8]) {
@@ -313,6 +315,7 @@ mod tests {
             ("$7$-1$AAECAwQFBgcICQoL$AAEC", "no number"),
             ("$argon2i$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAEC", "only argon2id"),
             ("$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$AAEC", "out of bounds"),
+            ("$argon2id$v=19$m=65536,t=2,p=1999999999$c29tZXNhbHQ$AAEC", "out of bounds"),
             ("$argon2id$v=19$m=8,t=1$c29tZXNhbHQ$AAEC", "must read"),
             ("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAEC", "too short"),
         ] {
