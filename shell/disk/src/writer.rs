@@ -58,7 +58,7 @@ pub(crate) struct Written {
 }
 
 /// Memory that is kept for the next frame; one that needed more gives it back.
-const BUFFER_BYTES: usize = 8 << 20;
+const BUFFER_BYTES: usize = 1 << 20;
 
 impl<F: Files> Writer<F> {
     /// Goes on behind `position`; everything up to there must be on the disk.

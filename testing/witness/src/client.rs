@@ -108,6 +108,24 @@ impl Client {
         }
     }
 
+    /// Says DISCONNECT, and waits until the broker has closed: nobody sends anything to this Session any more.
+    pub fn leave(mut self, deadline: Instant) -> Result<()> {
+        self.send(&wire::DISCONNECT)?;
+        let mut buffer = [0; 4096];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero(), "the broker did not close after DISCONNECT");
+            self.stream.set_read_timeout(Some(left))?;
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {}
+                Err(error) => return Err(error).context("reading from the broker"),
+            }
+        }
+    }
+
     /// Whether the connection still looks whole from here, whatever has arrived on it.
     pub fn looks_open(&mut self) -> bool {
         if self.stream.set_nonblocking(true).is_err() {

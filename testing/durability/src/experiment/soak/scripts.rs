@@ -43,7 +43,8 @@ const EMPTIED: usize = 3;
 const EXPIRY: u32 = 1;
 /// After this nothing of them may be left; clocks of whole seconds and checks once a second included.
 const EXPIRED_AFTER: Duration = Duration::from_secs(4);
-/// Fewer than this and the last rounds are not worth the waiting.
+/// How long the broker may take to close after DISCONNECT.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
 const PAYLOAD: &[u8] = &[b'c'; 200];
 
 impl Scripts {
@@ -98,7 +99,7 @@ impl Scripts {
         }
         // An answer, so that the broker has handled what came before.
         client.ping()?;
-        client.send(&wire::DISCONNECT)?;
+        client.leave(Instant::now() + LEAVE_MAX)?;
         self.book(Ledger { accepted: 5, delivered: 3, ended: 2, ..Ledger::default() }, 17);
         Ok(())
     }
@@ -179,7 +180,7 @@ impl Scripts {
         let id = receive(&mut client, Version::V311, &topic)?;
         client.send(&wire::puback(id))?;
         client.ping()?;
-        client.send(&wire::DISCONNECT)?;
+        client.leave(Instant::now() + LEAVE_MAX)?;
         if round.is_multiple_of(EMPTIED) {
             self.publish(&topic, b"", true, None)?;
         }
