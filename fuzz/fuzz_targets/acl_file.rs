@@ -22,7 +22,8 @@ fuzz_target!(|data: &[u8]| {
     let own = Access::default().with_acl(Acl::new(own.cloned()));
     let all = Access::default().with_acl(file.rules());
     // The filters of the file are the topics most likely to be near one, when their wildcards are filled.
-    let topics: Vec<_> = file.entries.iter().map(|entry| entry.filter.as_str().replace(['+', '#'], "x")).collect();
+    let topics: Vec<_> =
+        file.entries.iter().map(|entry| entry.filter.as_str().replace(['+', '#'], "x")).collect();
     for id in ["#", "+", "a/#", "x+"] {
         let (permit, least) = (all.permit(id, None), own.permit(id, None));
         for topic in &topics {
