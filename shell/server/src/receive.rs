@@ -9,7 +9,6 @@ use martlet_broker::Closing;
 
 use crate::close::hears_out;
 use crate::runner::Runner;
-use crate::stop::Stopping;
 
 /// Why a connection ended whose Client left without a word.
 pub(crate) const CLOSED: &str = "the Client closed the Network Connection without DISCONNECT";
@@ -41,7 +40,7 @@ impl Runner {
         connection.is_queued = false;
         match connection.phase {
             Phase::Connecting | Phase::Closing { .. } => {}
-            Phase::Opening(_) | Phase::Open if self.stopping != Stopping::No => {}
+            Phase::Opening(_) | Phase::Open if !self.stopping.reads_on() => {}
             Phase::Lingering { .. } => self.discard(id, buffer),
             Phase::Opening(_) => self.read_now(id, buffer),
             Phase::Open if connection.publishes && !has_room => {

@@ -42,6 +42,11 @@ impl Stopping {
             Self::Settling { until } | Self::Leaving { until } => Some(until),
         }
     }
+
+    /// Clients are read: to the end of the turn in which the node was told to end, with what has come by then.
+    pub(crate) fn reads_on(self) -> bool {
+        matches!(self, Self::No | Self::Asked)
+    }
 }
 
 impl Runner {
