@@ -58,7 +58,7 @@ pub(crate) struct ConnectArgs {
     /// The name or address of this machine to connect from
     #[arg(short = 'A', value_name = "ADDRESS")]
     bind: Option<String>,
-    /// Connect through a SOCKS5 proxy: socks5h://[USER[:PASSWORD]@]HOST[:PORT]
+    /// Connect through a SOCKS5 proxy: `socks5h://[USER[:PASSWORD]@]HOST[:PORT]`
     #[arg(long, value_name = "PROXY URL", value_parser = proxy::parse)]
     proxy: Option<Proxy>,
     /// The Client Identifier; without one the broker chooses

@@ -17,8 +17,6 @@ pub(crate) enum State {
     Ready,
     /// The configuration is read again; `Ready` follows.
     Reloading,
-    /// The end has begun.
-    Stopping,
 }
 
 /// Tells the manager of services, if there is one.
@@ -38,7 +36,6 @@ impl State {
                 let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
                 format!("RELOADING=1\nMONOTONIC_USEC={micros}")
             }
-            Self::Stopping => "STOPPING=1".to_owned(),
         }
     }
 }
