@@ -41,6 +41,9 @@ pub struct Dialect {
     pub client_id_prefix: &'static str,
     /// What an empty Client Identifier is refused with where the operator allows none; MQTT 3 always hears 0x02.
     pub empty_client_id: ReasonCode,
+    /// What an MQTT 5 Client hears of a payload above the operator's limit. Mosquitto says Packet too large, which no
+    /// acknowledgement has.
+    pub long_payload: ReasonCode,
     /// An MQTT 3 Client whose Keep Alive is above the node's maximum is refused; else its own counts.
     pub refuses_long_keep_alive: bool,
     /// Receive Maximum exceeded by a QoS 2 PUBLISH is answered by PUBREC 0x97 instead of DISCONNECT 0x93.
@@ -106,6 +109,7 @@ impl Dialect {
         overflow: martlet_session::Overflow::Spill,
         client_id_prefix: "auto-",
         empty_client_id: ReasonCode::ClientIdentifierNotValid,
+        long_payload: ReasonCode::QuotaExceeded,
         refuses_long_keep_alive: false,
         refuses_excess_publish: false,
         names_bad_topics: true,
@@ -138,6 +142,7 @@ impl Dialect {
         overflow: martlet_session::Overflow::DropNewest,
         client_id_prefix: "auto-",
         empty_client_id: ReasonCode::UnspecifiedError,
+        long_payload: ReasonCode::PacketTooLarge,
         refuses_long_keep_alive: true,
         refuses_excess_publish: true,
         names_bad_topics: false,

@@ -363,7 +363,7 @@ impl Shard {
         let settings = &self.settings;
         if publish.payload.len() > settings.payload_bytes_max {
             let text = format!("a Message may have {} bytes of payload", settings.payload_bytes_max);
-            return Some((ReasonCode::QuotaExceeded, text));
+            return Some((settings.dialect.long_payload, text));
         }
         if topic.as_str().starts_with(CONTROL) && !settings.takes_control {
             return Some((ReasonCode::NotAuthorized, format!("nothing listens to {topic} here")));

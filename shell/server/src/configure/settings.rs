@@ -13,7 +13,8 @@ use super::{Unusable, as_usize, seconds};
 pub(super) fn dialect(from: written::Dialect) -> Dialect {
     match from {
         written::Dialect::Native => Dialect::NATIVE,
-        written::Dialect::Mosquitto | written::Dialect::Mosquitto1 => Dialect::MOSQUITTO,
+        written::Dialect::Mosquitto => Dialect::MOSQUITTO,
+        written::Dialect::Mosquitto1 => Dialect::MOSQUITTO_1,
     }
 }
 
@@ -37,6 +38,7 @@ fn limits(from: &written::Limits, settings: &mut Settings) {
     set(&mut settings.payload_bytes_max, from.payload_size_max.map(|bytes| as_usize(bytes.into())));
     settings.keep_alive_max = from.keep_alive_max;
     settings.send.in_flight = from.in_flight_messages_max.unwrap_or(u16::MAX);
+    settings.send.in_flight_bytes = from.in_flight_bytes_max.map_or(usize::MAX, as_usize);
     settings.receive_maximum = settings.send.in_flight;
     settings.session_expiry_max = from.session_expiry_max.map_or(u32::MAX, seconds);
     settings.default_session_expiry = seconds(from.default_session_expiry);
@@ -60,6 +62,9 @@ fn behaviour(from: &written::Config, settings: &mut Settings, warnings: &mut Vec
     let (limits, behaviour) = (&from.limits, &from.behaviour);
     settings.retain_available = behaviour.retain_available;
     settings.checks_retain_source = behaviour.check_retain_source;
+    settings.upgrades_qos = behaviour.upgrade_outgoing_qos;
+    settings.allows_duplicates = behaviour.allow_duplicate_messages;
+    settings.retry_interval = behaviour.retry_interval.map(seconds);
     settings.taking_is_life = behaviour.taking_is_life;
     settings.shared_strategy = match behaviour.shared_strategy {
         written::SharedStrategy::RoundRobin => SharedStrategy::RoundRobin,
@@ -80,15 +85,6 @@ fn behaviour(from: &written::Config, settings: &mut Settings, warnings: &mut Vec
     warn(
         limits.memory_max.is_some(),
         "memory_limit has no effect: queues and packets have limits of their own",
-    );
-    warn(limits.in_flight_bytes_max.is_some(), "max_inflight_bytes has no effect: max_inflight_messages has");
-    warn(
-        behaviour.upgrade_outgoing_qos,
-        "upgrade_outgoing_qos has no effect: a message goes out with the lower QoS, as MQTT has it",
-    );
-    warn(
-        behaviour.retry_interval.is_some(),
-        "retry_interval has no effect: messages are sent again when their client comes back, as MQTT has it",
     );
 }
 
