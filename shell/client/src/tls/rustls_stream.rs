@@ -86,6 +86,8 @@ impl RustlsStream {
                 ));
             }
         }
+        // What the Server said at once may have come with the end of its handshake.
+        self.has_unread = true;
         self.flush().map_err(failed)
     }
 
